@@ -1,0 +1,83 @@
+"""The exceptions of Cellwright. Floor 0: imports nothing.
+
+Every message is one line that says what is wrong, where, what was got, what was expected, and what to do.
+
+    CellwrightError
+    ├── UserError            a mistake of the user's: the command line prints it and exits with 2
+    │   ├── CellError        the equations of a cell (carries the user's file and line)
+    │   ├── ShapeError       a tensor that does not fit a layer
+    │   ├── SettingError     an option or argument out of range
+    │   ├── DataError        a file, a table, a column, a sequence
+    │   └── RunError         a run folder: missing, of another version, truncated, tampered with
+    └── Interrupted          the user stopped the work; all that was done is saved
+"""
+
+from __future__ import annotations
+
+
+class CellwrightError(Exception):
+    """The root: `except CellwrightError` catches all that this library raises on purpose."""
+
+
+class UserError(CellwrightError, ValueError):
+    """A mistake with a cure, as one line: what, where, got, expected, do this.
+
+    Args:
+        what: the mistake, a clause without a full stop.
+        where: the file, line, column, option or argument it concerns.
+        got: the value that was found.
+        expected: what would have been accepted.
+        fix: what the reader can do about it, an imperative.
+
+    >>> print(DataError("no such column", where="a.csv", got="lable", expected="text, label", fix="set --label"))
+    no such column (a.csv): got lable, expected text, label; set --label
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        got: object = None,
+        expected: object = None,
+        fix: str | None = None,
+    ) -> None:
+        self.what, self.where, self.got, self.expected, self.fix = what, where, got, expected, fix
+        super().__init__(_sentence(what, where, got, expected, fix))
+
+
+class CellError(UserError):
+    """The equations of a cell cannot be taken; `where` is the user's file and line."""
+
+
+class ShapeError(UserError):
+    """A tensor does not fit: its rank, size, dtype or device."""
+
+
+class SettingError(UserError):
+    """An option or argument is out of its range."""
+
+
+class DataError(UserError):
+    """A file, table, column, text or series cannot be used as it is."""
+
+
+class RunError(UserError):
+    """A run folder cannot be read or written."""
+
+
+class Interrupted(CellwrightError):
+    """The user stopped the work (Ctrl-C); the message says where it was saved."""
+
+
+def _sentence(what: str, where: object, got: object, expected: object, fix: str | None) -> str:
+    head = what if where is None else f"{what} ({where})"
+    found = ", ".join(
+        f"{label} {_one_line(value)}" for label, value in (("got", got), ("expected", expected)) if value is not None
+    )
+    text = head if not found else f"{head}: {found}"
+    return _one_line(text if fix is None else f"{text}; {fix}")
+
+
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())

@@ -1,0 +1,25 @@
+"""What every test shares: the data sets beside the checkout, one thread, seeded generators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of shared data sets; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data sets are not beside this checkout (../shared/data)")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _deterministic() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
