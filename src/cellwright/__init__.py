@@ -1,0 +1,94 @@
+"""Cellwright: recurrent networks from their textbook equations. Floor 8, the front door: re-exports only.
+
+Names that need torch are imported when first asked for, so that `import cellwright` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cellwright import cells
+from cellwright.compiler.save import cell_from_json
+from cellwright.compiler.show import show
+from cellwright.compiler.trace import Cell, cell
+from cellwright.compiler.words import (
+    abs,
+    blocks,
+    concat,
+    cos,
+    cumsum,
+    exp,
+    layer_norm,
+    log,
+    log_sigmoid,
+    max,
+    maximum,
+    mean,
+    minimum,
+    part,
+    relu,
+    sigmoid,
+    sin,
+    softmax,
+    softplus,
+    sqrt,
+    sum,
+    tanh,
+    where,
+)
+from cellwright.errors import (
+    CellError,
+    CellwrightError,
+    DataError,
+    Interrupted,
+    RunError,
+    SettingError,
+    ShapeError,
+    UserError,
+)
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "nn": "cellwright.nn",
+    "inspect": "cellwright.inspect",
+    "testing": "cellwright.testing",
+    "describe": "cellwright.describe:describe",
+    "explain": "cellwright.runtime.choose:explain",
+    "Stream": "cellwright.stream:Stream",
+    "Classifier": "cellwright.tasks.classify:Classifier",
+    "Forecaster": "cellwright.tasks.forecast:Forecaster",
+    "Generator": "cellwright.tasks.generate:Generator",
+}
+
+if TYPE_CHECKING:
+    from cellwright import inspect, nn, testing
+    from cellwright.describe import describe
+    from cellwright.runtime.choose import explain
+    from cellwright.stream import Stream
+    from cellwright.tasks.classify import Classifier
+    from cellwright.tasks.forecast import Forecaster
+    from cellwright.tasks.generate import Generator
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cellwright' has no attribute {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    value = getattr(import_module(module), attribute) if attribute else import_module(module)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+__all__ = [
+    "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator", "Interrupted",
+    "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks", "cell", "cell_from_json",
+    "cells", "concat", "cos", "cumsum", "describe", "exp", "explain", "inspect", "layer_norm", "log",
+    "log_sigmoid", "max", "maximum", "mean", "minimum", "nn", "part", "relu", "show", "sigmoid", "sin", "softmax",
+    "softplus", "sqrt", "sum", "tanh", "testing", "where",
+]  # fmt: skip
