@@ -6,7 +6,11 @@ from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
 
-@cell(paper="Greff et al. 2015, LSTM: A Search Space Odyssey, arXiv 1503.04069 (CIFG)", year=2015, init={"b_f": 1.0})
+@cell(
+    paper="Greff et al. 2015, LSTM: A Search Space Odyssey, arXiv 1503.04069 (CIFG)",
+    year=2015,
+    init={"b_f": 1.0},
+)
 def coupled(
     x: Any, h: Any, c: Any, *,
     W_f: Any, U_f: Any, b_f: Any, W_g: Any, U_g: Any, b_g: Any, W_o: Any, U_o: Any, b_o: Any,

@@ -15,7 +15,9 @@ from cellwright.errors import CellError
 def all() -> dict[str, Cell]:
     """Every cell of the library by name, in alphabetical order."""
     library = sys.modules["cellwright.cells"]
-    return {name: value for name in sorted(vars(library)) if isinstance(value := getattr(library, name), Cell)}
+    return {
+        name: value for name in sorted(vars(library)) if isinstance(value := getattr(library, name), Cell)
+    }
 
 
 def get(name: str) -> Cell:
@@ -77,11 +79,17 @@ def _from_file(reference: str) -> Cell:
         raise
     except Exception as mistake:
         raise CellError(
-            "the file of cells cannot be run", where=file, got=f"{type(mistake).__name__}: {mistake}", fix="mend it"
+            "the file of cells cannot be run",
+            where=file,
+            got=f"{type(mistake).__name__}: {mistake}",
+            fix="mend it",
         ) from mistake
     own = {k: v for k, v in vars(module).items() if isinstance(v, Cell)}
     if name in own or (not name and len(own) == 1):
         return own[name] if name else next(iter(own.values()))
     raise CellError(
-        "the file has no such cell", where=file, got=name or "no name", expected=", ".join(own) or "an @cell function"
+        "the file has no such cell",
+        where=file,
+        got=name or "no name",
+        expected=", ".join(own) or "an @cell function",
     )

@@ -6,7 +6,9 @@ from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
 
-@cell(paper="Gers & Schmidhuber 2000, Recurrent nets that time and count, IJCNN", year=2000, init={"b_f": 1.0})
+@cell(
+    paper="Gers & Schmidhuber 2000, Recurrent nets that time and count, IJCNN", year=2000, init={"b_f": 1.0}
+)
 def peephole(
     x: Any, h: Any, c: Any, *,
     W_i: Any, U_i: Any, p_i: Any, b_i: Any, W_f: Any, U_f: Any, p_f: Any, b_f: Any,

@@ -67,7 +67,9 @@ def _own(graph: Graph, index: int) -> list[int]:
     while todo:
         k = todo.pop()
         own.append(k)
-        todo += [o for o in graph.nodes[k].operands if not graph.nodes[o].name or graph.nodes[o].op == "parameter"]
+        todo += [
+            o for o in graph.nodes[k].operands if not graph.nodes[o].name or graph.nodes[o].op == "parameter"
+        ]
     return own
 
 

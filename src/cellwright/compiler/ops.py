@@ -46,7 +46,9 @@ def same_or_scalar(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     wide = [s for s in shapes if s]
     if any(s != wide[0] for s in wide):
         got = " and ".join(show_shape(s) for s in shapes)
-        raise ShapeMismatch(got, "operands of one shape, or a scalar", "annotate the sizes or use a product W @ v")
+        raise ShapeMismatch(
+            got, "operands of one shape, or a scalar", "annotate the sizes or use a product W @ v"
+        )
     return wide[0] if wide else ()
 
 
@@ -68,7 +70,9 @@ def blocks_times_vector(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     if fits and blocks[2].scaled(_count(blocks[0])) == vector[0]:
         return (blocks[1].scaled(_count(blocks[0])),)
     got = f"{show_shape(blocks)} and {show_shape(vector)}"
-    raise ShapeMismatch(got, "blocks [n, p, q] and a vector [n*q]", "annotate, e.g. R: '[heads, H/heads, H/heads]'")
+    raise ShapeMismatch(
+        got, "blocks [n, p, q] and a vector [n*q]", "annotate, e.g. R: '[heads, H/heads, H/heads]'"
+    )
 
 
 def vector_to_scalar(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:

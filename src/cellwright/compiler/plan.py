@@ -37,7 +37,9 @@ class Plan:
     def nodes(self, level: str) -> tuple[int, ...]:
         """The computed nodes of one level that something needs: a result, or a name to look at."""
         return tuple(
-            k for k, n in enumerate(self.graph.nodes) if self.level[k] == level and n.operands and k in self.alive
+            k
+            for k, n in enumerate(self.graph.nodes)
+            if self.level[k] == level and n.operands and k in self.alive
         )
 
 

@@ -49,7 +49,9 @@ def graph_from_json(data: Any) -> Graph:
     """
     if not isinstance(data, dict) or data.get("version") != VERSION:
         got = data.get("version") if isinstance(data, dict) else type(data).__name__
-        raise CellError("the cell's graph is of another version", got=got, expected=VERSION, fix="train again")
+        raise CellError(
+            "the cell's graph is of another version", got=got, expected=VERSION, fix="train again"
+        )
     try:
         facts = data["facts"]
         graph = Graph(
@@ -58,7 +60,10 @@ def graph_from_json(data: Any) -> Graph:
             tuple(int(k) for k in data["returns"]),
             tuple(data["hyper"].items()),
             Facts(
-                str(facts["paper"]), int(facts["year"]), tuple(facts["init"].items()), tuple(facts["start"].items())
+                str(facts["paper"]),
+                int(facts["year"]),
+                tuple(facts["init"].items()),
+                tuple(facts["start"].items()),
             ),
             str(data["doc"]),
         )
@@ -85,4 +90,6 @@ def _node_to_json(node: Node) -> list[Any]:
 def _node_from_json(row: Any, file: str) -> Node:
     op, operands, shape, name, attributes, line = row
     items = tuple(sorted(attributes.items()))
-    return Node(str(op), tuple(int(k) for k in operands), parse_shape(shape), str(name), items, Where(file, int(line)))
+    return Node(
+        str(op), tuple(int(k) for k in operands), parse_shape(shape), str(name), items, Where(file, int(line))
+    )

@@ -1,8 +1,8 @@
 """A graph as text: textbook equations, LaTeX, runnable Python. Floor 1.
 
-    equations   i_t = σ(W_i x_t + U_i h_{t-1} + b_i)
-    latex       the same, to paste into a paper
-    graph       one line per node, as a cell that traces back to the same graph, with the user's lines
+equations   i_t = σ(W_i x_t + U_i h_{t-1} + b_i)
+latex       the same, to paste into a paper
+graph       one line per node, as a cell that traces back to the same graph, with the user's lines
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def lines(graph: Graph) -> Iterator[tuple[str, str, int]]:
 def latex(graph: Graph) -> str:
     """The equations as a LaTeX `aligned` block."""
     rows = [
-        f"{_tex(graph, graph.nodes[k])} &= {_write(graph, k, LATEX, _tex, top=True)}" for k in graph.named.values()
+        f"{_tex(graph, graph.nodes[k])} &= {_write(graph, k, LATEX, _tex, top=True)}"
+        for k in graph.named.values()
     ]
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
@@ -71,13 +72,17 @@ def as_python(graph: Graph) -> str:
         form = PYTHON[node.op]
         operands = [names[k] for k in node.operands]
         text = _fill(form, operands, node)
-        body.append(f"    {names[index]} = {text}".ljust(48) + f"# {show_shape(node.shape)} line {node.where.line}")
+        body.append(
+            f"    {names[index]} = {text}".ljust(48) + f"# {show_shape(node.shape)} line {node.where.line}"
+        )
     used = sorted({n.op for n in graph.nodes} & set(WORDS))
     head = [f"from cellwright import {', '.join(['cell', *used])}", "", "", "@cell", _signature(graph)]
     return "\n".join([*head, *body, f"    return {', '.join(names[k] for k in graph.returns)}", ""])
 
 
-def _write(graph: Graph, index: int, forms: dict[str, Form], atom: Atom, top: bool = False, need: int = 0) -> str:
+def _write(
+    graph: Graph, index: int, forms: dict[str, Form], atom: Atom, top: bool = False, need: int = 0
+) -> str:
     """An expression: named values by their names, unnamed ones written out."""
     node = graph.nodes[index]
     if node.op == "constant" or node.op in LEAVES or (node.name and not top):
@@ -144,5 +149,3 @@ def _signature(graph: Graph) -> str:
     weights = [argument(n, False) for n in graph.parameters]
     star = ["*", *weights] if weights else []
     return f"def {graph.name}({', '.join([*positional, *star])}):"
-
-

@@ -1,9 +1,9 @@
 """The signature of a cell's function is its declaration: inputs, states, parameters, hyper-parameters. Floor 1.
 
-    positional            the first is the input `x`; the others are states, the first state is the output;
-                          one annotated "input [..]" is a further input per step
-    keyword, no default   a parameter; its shape follows its letter, or its annotation
-    keyword, default      a hyper-parameter: a plain Python value, fixed when the cell is traced
+positional            the first is the input `x`; the others are states, the first state is the output;
+                      one annotated "input [..]" is a further input per step
+keyword, no default   a parameter; its shape follows its letter, or its annotation
+keyword, default      a hyper-parameter: a plain Python value, fixed when the cell is traced
 """
 
 from __future__ import annotations
@@ -76,14 +76,22 @@ def default_shape(kind: str, name: str) -> Shape:
 
 
 def _check(
-    parameters: Mapping[str, inspect.Parameter], defaults: Mapping[str, Any], hyper: Mapping[str, Any], where: Where
+    parameters: Mapping[str, inspect.Parameter],
+    defaults: Mapping[str, Any],
+    hyper: Mapping[str, Any],
+    where: Where,
 ) -> None:
     for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise CellError("a cell takes no *args or **kwargs", where=where, got=name, fix="name every argument")
+            raise CellError(
+                "a cell takes no *args or **kwargs", where=where, got=name, fix="name every argument"
+            )
         if parameter.kind is not parameter.KEYWORD_ONLY and name in defaults:
             raise CellError(
-                "a hyper-parameter must be keyword-only", where=where, got=name, fix=f"put {name} after a lone *"
+                "a hyper-parameter must be keyword-only",
+                where=where,
+                got=name,
+                fix=f"put {name} after a lone *",
             )
     unknown = [name for name in hyper if name not in defaults]
     if unknown:

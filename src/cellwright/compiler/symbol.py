@@ -159,7 +159,9 @@ class Symbol:
         _refuse("a Python `if`, `while`, `and` or `or` on a value", "write where(condition, a, b)")
 
     def __float__(self) -> NoReturn:
-        _refuse("a value used as a Python number", "use the words of cellwright (cellwright.exp, not math.exp)")
+        _refuse(
+            "a value used as a Python number", "use the words of cellwright (cellwright.exp, not math.exp)"
+        )
 
     def __index__(self) -> NoReturn:
         _refuse("a value used as a count or an index", "make it a hyper-parameter: a keyword with a default")
@@ -174,7 +176,9 @@ class Symbol:
         _refuse("indexing a value", "cut it with part(v, index, parts), or give each piece its own parameter")
 
     def __array__(self, *_: Any) -> NoReturn:
-        _refuse("a numpy function on a value", "use the words of cellwright (cellwright.tanh, not numpy.tanh)")
+        _refuse(
+            "a numpy function on a value", "use the words of cellwright (cellwright.tanh, not numpy.tanh)"
+        )
 
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any) -> NoReturn:

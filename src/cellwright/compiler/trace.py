@@ -43,7 +43,9 @@ class Cell:
         if self.function is not None:
             return self.function(*arguments, **{**dict(self.graph.hyper), **parameters})
         leaves = (*self.graph.inputs, *self.graph.states)
-        values = {("input", n.name) if n.op == "input" else ("state", n.name): v for n, v in zip(leaves, arguments)}
+        values = {
+            ("input", n.name) if n.op == "input" else ("state", n.name): v for n, v in zip(leaves, arguments)
+        }
         values |= {("parameter", name): value for name, value in parameters.items()}
         computed = interpret(self.graph, values)
         new = tuple(computed[k] for k in self.graph.returns)
@@ -61,7 +63,9 @@ class Cell:
                 got=", ".join(hyper),
                 fix="configure the cell before training",
             )
-        return Cell(trace(self.function, self.graph.facts, {**dict(self.graph.hyper), **hyper}), self.function)
+        return Cell(
+            trace(self.function, self.graph.facts, {**dict(self.graph.hyper), **hyper}), self.function
+        )
 
     def __repr__(self) -> str:
         names = ", ".join(n.name for n in (*self.graph.inputs, *self.graph.states))
@@ -131,7 +135,9 @@ def trace(function: Function, facts: Facts, hyper: Mapping[str, Any]) -> Graph:
 def _run(function: Function, declaration: Declaration, recorder: Recorder, where: Where) -> Any:
     leaves = {a.name: recorder.leaf(a.kind, a.name, a.shape, where) for a in declaration.arguments}
     positional = [leaves[a.name] for a in declaration.arguments if a.kind != "parameter"]
-    keywords: dict[str, Any] = {a.name: leaves[a.name] for a in declaration.arguments if a.kind == "parameter"}
+    keywords: dict[str, Any] = {
+        a.name: leaves[a.name] for a in declaration.arguments if a.kind == "parameter"
+    }
     code = function.__code__
     with _watch_names(code, recorder):
         try:
@@ -168,7 +174,9 @@ def _watch_names(code: CodeType, recorder: Recorder) -> Iterator[None]:
 def _returns(returned: Any, states: list[str], recorder: Recorder, where: Where) -> list[int]:
     values = returned if isinstance(returned, (tuple, list)) else (returned,)
     if len(values) != len(states) or not all(isinstance(v, (Symbol, int, float)) for v in values):
-        got = ", ".join(recorder.names.get(v.index, "a value") if isinstance(v, Symbol) else str(v) for v in values)
+        got = ", ".join(
+            recorder.names.get(v.index, "a value") if isinstance(v, Symbol) else str(v) for v in values
+        )
         raise CellError(
             "a cell returns every state once, in the order of its signature",
             where=where,
@@ -226,4 +234,6 @@ def _explained(mistake: Exception, code: CodeType) -> CellError:
 
 
 def _together(problems: list[CellError]) -> CellError:
-    return CellError(f"{len(problems)} mistakes: " + " | ".join(str(p) for p in problems), where=problems[0].where)
+    return CellError(
+        f"{len(problems)} mistakes: " + " | ".join(str(p) for p in problems), where=problems[0].where
+    )

@@ -65,7 +65,10 @@ def _shapes(graph: Graph) -> Iterator[CellError]:
             continue
         if shape != node.shape:
             yield CellError(
-                f"`{node.op}` has the wrong shape", where=node.where, got=show_shape(node.shape), expected=show_shape(shape)
+                f"`{node.op}` has the wrong shape",
+                where=node.where,
+                got=show_shape(node.shape),
+                expected=show_shape(shape),
             )
 
 
@@ -82,7 +85,9 @@ def _conditions(graph: Graph) -> Iterator[CellError]:
             )
         if any(conditions[1:] if node.op == "where" else conditions):
             yield CellError(
-                f"`{node.op}` cannot take a comparison", where=node.where, fix="write where(condition, 1.0, 0.0)"
+                f"`{node.op}` cannot take a comparison",
+                where=node.where,
+                fix="write where(condition, 1.0, 0.0)",
             )
 
 
@@ -137,5 +142,3 @@ def users_of(graph: Graph) -> dict[int, list[int]]:
         for operand in node.operands:
             users[operand].append(index)
     return users
-
-

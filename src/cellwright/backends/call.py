@@ -1,0 +1,42 @@
+"""What a backend is handed and what it gives back: one layer, one direction, a whole sequence. Floor 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a plan over time.
+
+    x [T, B, I]; extra inputs by name [T, B, *]; states by name [B, size]; weights by name in the shapes of the
+    equations; lengths [B] (int64, same device) or None; record: names whose values are wanted at every step.
+    """
+
+    x: Tensor
+    states: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor]
+    lengths: Tensor | None = None
+    extra: Mapping[str, Tensor] | None = None
+    record: tuple[str, ...] = ()
+
+    def mask(self) -> Tensor | None:
+        """True where a step is real, [T, B, 1]; None when every step is."""
+        if self.lengths is None:
+            return None
+        steps = torch.arange(self.x.shape[0], device=self.x.device)
+        return (steps[:, None] < self.lengths[None, :]).unsqueeze(-1)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """y [T, B, size of the first state], zero past each length; the states after the last real step, [B, size];
+    recorded values by name, [T, B, size]."""
+
+    y: Tensor
+    states: dict[str, Tensor]
+    recorded: dict[str, Tensor]

@@ -1,0 +1,88 @@
+"""Which backend runs a call, and why not the others. Floor 3.
+
+The order of `BACKENDS` is the order of preference; the last takes everything. `CELLWRIGHT_BACKEND`, or a
+layer's `backend=`, names one of them outright.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from cellwright.backends.call import Call, Outcome
+from cellwright.compiler.graph import Graph
+from cellwright.compiler.plan import Plan, make_plan
+from cellwright.errors import SettingError
+
+BACKENDS = ("stock", "eager")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend that runs, and one sentence for each that was asked before it."""
+
+    name: str
+    refusals: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        reasons = "".join(f"\n  not {name}: {why}" for name, why in self.refusals)
+        return f"runs on: {self.name}{reasons}"
+
+
+@lru_cache(maxsize=256)
+def plan_of(graph: Graph, record: tuple[str, ...] = ()) -> Plan:
+    """The plan of a graph, made once."""
+    return make_plan(graph, record)
+
+
+def choose(plan: Plan, call: Call, wanted: str | None = None) -> Choice:
+    """Ask the backends in order.
+
+    Raises:
+        SettingError: the backend asked for by name does not exist or refuses this call.
+    """
+    name = wanted or os.environ.get("CELLWRIGHT_BACKEND") or None
+    if name is not None and name not in BACKENDS:
+        raise SettingError(
+            "no such backend", got=name, expected=", ".join(BACKENDS), fix="leave it out to choose"
+        )
+    refusals: list[tuple[str, str]] = []
+    for candidate in (name,) if name else BACKENDS:
+        why = _module(candidate).refuses(plan, call)
+        if why is None:
+            return Choice(candidate, tuple(refusals))
+        refusals.append((candidate, why))
+    raise SettingError(
+        f"the backend {name} cannot run this", got=refusals[0][1], fix="leave it out to choose"
+    )
+
+
+def execute(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
+    """Run a graph over time on the backend that was chosen."""
+    plan = plan_of(graph, call.record)
+    outcome: Outcome = _module(choose(plan, call, wanted).name).run(plan, call)
+    return outcome
+
+
+def explain(layer: Any, x: Any, lengths: Any = None) -> str:
+    """Which backend a layer would use for an input, and why not the others.
+
+    Args:
+        layer: a `cellwright.nn` layer.
+        x: an input that it takes, [T, B, I].
+        lengths: [B], as in the layer's call.
+
+    >>> import torch, cellwright as cw
+    >>> print(cw.explain(cw.nn.Recurrent("peephole", 3, 4), torch.zeros(5, 2, 3)))
+    runs on: eager
+      not stock: torch has no kernel of its own for the equations of `peephole`
+    """
+    call = layer.call(x, lengths=lengths)
+    return str(choose(plan_of(layer.cell.graph), call, layer.backend))
+
+
+def _module(name: str) -> Any:
+    return import_module(f"cellwright.backends.{name}")
