@@ -1,7 +1,5 @@
 """Long short-term memory with one gate for forgetting and writing: i = 1 - f. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
@@ -12,9 +10,9 @@ from cellwright.compiler.words import sigmoid, tanh
     init={"b_f": 1.0},
 )
 def coupled(
-    x: Any, h: Any, c: Any, *,
-    W_f: Any, U_f: Any, b_f: Any, W_g: Any, U_g: Any, b_g: Any, W_o: Any, U_o: Any, b_o: Any,
-) -> Any:  # fmt: skip
+    x, h, c, *,
+    W_f, U_f, b_f, W_g, U_g, b_g, W_o, U_o, b_o,
+):  # fmt: skip
     """What is forgotten makes room for what is written.
 
     f_t = σ(W_f x_t + U_f h_{t-1} + b_f)

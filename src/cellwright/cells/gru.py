@@ -1,16 +1,14 @@
 """The gated recurrent unit as PyTorch and cuDNN compute it: reset after the product. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
 
 @cell(paper="Cho et al. 2014, arXiv 1406.1078v1 (reset after the product)", year=2014)
 def gru(
-    x: Any, h: Any, *,
-    W_r: Any, U_r: Any, b_r: Any, W_z: Any, U_z: Any, b_z: Any, W_n: Any, U_n: Any, b_n: Any, b_m: Any,
-) -> Any:  # fmt: skip
+    x, h, *,
+    W_r, U_r, b_r, W_z, U_z, b_z, W_n, U_n, b_n, b_m,
+):  # fmt: skip
     """Reset gate r, update gate z, candidate n. The reset gate scales the product U_n h_{t-1} + b_m.
 
     r_t = σ(W_r x_t + U_r h_{t-1} + b_r)

@@ -1,7 +1,5 @@
 """Long short-term memory, split weights. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
@@ -12,10 +10,10 @@ from cellwright.compiler.words import sigmoid, tanh
     init={"b_f": 1.0},
 )
 def lstm(
-    x: Any, h: Any, c: Any, *,
-    W_i: Any, U_i: Any, b_i: Any, W_f: Any, U_f: Any, b_f: Any,
-    W_g: Any, U_g: Any, b_g: Any, W_o: Any, U_o: Any, b_o: Any,
-) -> Any:  # fmt: skip
+    x, h, c, *,
+    W_i, U_i, b_i, W_f, U_f, b_f,
+    W_g, U_g, b_g, W_o, U_o, b_o,
+):  # fmt: skip
     """Input gate i, forget gate f, candidate g, output gate o; the cell state c carries the memory.
 
     i_t = σ(W_i x_t + U_i h_{t-1} + b_i)

@@ -1,7 +1,5 @@
 """Long short-term memory in the textbooks' concatenated notation, W [h, x]. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import concat, sigmoid, tanh
 
@@ -12,10 +10,10 @@ from cellwright.compiler.words import concat, sigmoid, tanh
     init={"b_f": 1.0},
 )
 def lstm_joined(
-    x: Any, h: Any, c: Any, *,
-    W_f: "[H, H + I]", b_f: Any, W_i: "[H, H + I]", b_i: Any,
-    W_g: "[H, H + I]", b_g: Any, W_o: "[H, H + I]", b_o: Any,
-) -> Any:  # fmt: skip
+    x, h, c, *,
+    W_f: "[H, H + I]", b_f, W_i: "[H, H + I]", b_i,
+    W_g: "[H, H + I]", b_g, W_o: "[H, H + I]", b_o,
+):  # fmt: skip
     """One matrix per gate over the joined vector [h_{t-1}, x_t]: the same function as `lstm`, W = [U, W].
 
     v_t = [h_{t-1}, x_t]

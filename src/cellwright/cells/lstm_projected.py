@@ -1,17 +1,15 @@
 """Long short-term memory with a projected output. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
 
 @cell(paper="Sak, Senior & Beaufays 2014, arXiv 1402.1128 (without peepholes)", year=2014, init={"b_f": 1.0})
 def lstm_projected(
-    x: Any, h: "[P]", c: Any, *,
-    W_i: Any, U_i: "[H, P]", b_i: Any, W_f: Any, U_f: "[H, P]", b_f: Any,
-    W_g: Any, U_g: "[H, P]", b_g: Any, W_o: Any, U_o: "[H, P]", b_o: Any, W_h: "[P, H]", P: int = 32,
-) -> Any:  # fmt: skip
+    x, h: "[P]", c, *,
+    W_i, U_i: "[H, P]", b_i, W_f, U_f: "[H, P]", b_f,
+    W_g, U_g: "[H, P]", b_g, W_o, U_o: "[H, P]", b_o, W_h: "[P, H]", P=32,
+):  # fmt: skip
     """An LSTM whose output is W_h (o_t ⊙ tanh(c_t)), of size P: fewer recurrent weights for a wide cell state.
 
     i_t = σ(W_i x_t + U_i h_{t-1} + b_i)

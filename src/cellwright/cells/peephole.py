@@ -1,7 +1,5 @@
 """Long short-term memory with peepholes. Floor 2."""
 
-from typing import Any
-
 from cellwright.compiler.trace import cell
 from cellwright.compiler.words import sigmoid, tanh
 
@@ -10,10 +8,10 @@ from cellwright.compiler.words import sigmoid, tanh
     paper="Gers & Schmidhuber 2000, Recurrent nets that time and count, IJCNN", year=2000, init={"b_f": 1.0}
 )
 def peephole(
-    x: Any, h: Any, c: Any, *,
-    W_i: Any, U_i: Any, p_i: Any, b_i: Any, W_f: Any, U_f: Any, p_f: Any, b_f: Any,
-    W_g: Any, U_g: Any, b_g: Any, W_o: Any, U_o: Any, p_o: Any, b_o: Any,
-) -> Any:  # fmt: skip
+    x, h, c, *,
+    W_i, U_i, p_i, b_i, W_f, U_f, p_f, b_f,
+    W_g, U_g, b_g, W_o, U_o, p_o, b_o,
+):  # fmt: skip
     """The gates also see the cell state: i and f the old one, o the new one.
 
     i_t = σ(W_i x_t + U_i h_{t-1} + p_i ⊙ c_{t-1} + b_i)

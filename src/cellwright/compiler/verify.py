@@ -22,7 +22,7 @@ def verify(graph: Graph, where: Where = Where("", 0)) -> None:
     """
     problems = [*_structure(graph, where)]
     if not problems:
-        problems = [*_shapes(graph), *_conditions(graph), *_results(graph), *_unused(graph, where)]
+        problems = [*_shapes(graph), *_conditions(graph), *_fixed(graph), *_results(graph), *_unused(graph, where)]
     if problems:
         text = problems[0] if len(problems) == 1 else None
         raise text or CellError(f"{len(problems)} mistakes: " + " | ".join(map(str, problems)))
@@ -89,6 +89,21 @@ def _conditions(graph: Graph) -> Iterator[CellError]:
                 where=node.where,
                 fix="write where(condition, 1.0, 0.0)",
             )
+
+
+def _fixed(graph: Graph) -> Iterator[CellError]:
+    """A matrix is made of weights alone: one that changes with the input or the state is not a product of rows."""
+    moving: set[int] = set()
+    for index, node in enumerate(graph.nodes):
+        if node.op in ("input", "state") or not moving.isdisjoint(node.operands):
+            moving.add(index)
+            if len(node.shape) > 1:
+                yield CellError(
+                    "a matrix cannot change with the input or the state",
+                    where=node.where,
+                    got=f"`{node.op}` of shape {show_shape(node.shape)}",
+                    fix="scale the product instead of the matrix: a * (W @ x), not (a * W) @ x",
+                )
 
 
 def _results(graph: Graph) -> Iterator[CellError]:
