@@ -1,0 +1,197 @@
+"""Which column plays which role: guessed from names and contents, said in one line, overruled by the user.
+
+Refuses a column that is not there (naming the nearest) and a table without the column a task needs. Floor 6 (tasks).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from cellwright.errors import DataError
+from cellwright.tasks.data.source import Data, shown
+from cellwright.tasks.data.table import is_numeric
+from cellwright.tasks.data.times import looks_like_times
+
+TEXT_NAMES = (
+    "text sentence review question headline content title comment body message tweet document utterance sequence "
+    "文本 评论 内容 标题 正文 句子"
+).split()
+LABEL_NAMES = (
+    "label class category target sentiment topic intent polarity rating digit speaker y 标签 类别 分类 情感"
+).split()
+TIME_NAMES = "time date datetime timestamp ds year month day period 时间 日期 年份 月份".split()
+TARGET_NAMES = ("target", "y", "value", "目标", "数值")
+NO_COLUMN = "none"
+
+
+@dataclass(frozen=True)
+class TextRoles:
+    """The columns of a table of texts; `label` is None where there are no labels to learn or to check."""
+
+    text: str
+    label: str | None
+    guessed: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One line for the user.
+
+        >>> TextRoles("question", "coarse", guessed=("text", "label")).describe()
+        'text = question, label = coarse (guessed; set --text, --label)'
+        """
+        return _described({"text": self.text, "label": self.label or NO_COLUMN}, self.guessed)
+
+
+@dataclass(frozen=True)
+class ForecastRoles:
+    """The columns of a table over time; `time` is None where the rows are taken as they stand."""
+
+    time: str | None
+    targets: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One line for the user.
+
+        >>> ForecastRoles("date", ("OT",), guessed=("target",)).describe()
+        'time = date, target = OT, covariates = none (target guessed; set --target)'
+        """
+        roles = {
+            "time": self.time or NO_COLUMN,
+            "target": ", ".join(self.targets),
+            "covariates": ", ".join(self.covariates) or NO_COLUMN,
+        }
+        return _described(roles, self.guessed)
+
+
+def text_roles(
+    frame: pl.DataFrame, path: Data, *, text: str | None = None, label: str | None = None, labelled: bool = True
+) -> TextRoles:
+    """The text and label columns: the user's choice, else a usual name, else the contents.
+
+    The label is guessed as the column with the fewest distinct values, the text as the one with the longest cells.
+
+    Args:
+        frame: the table.
+        path: for messages.
+        text, label: columns the user named, or None.
+        labelled: whether a label is needed (training); without need, a label that is there is still found.
+
+    Raises:
+        DataError: a named column that is not there, one column for both, no column left for a role.
+    """
+    text = text and find_column(frame.columns, text, "--text", path)
+    label = label and find_column(frame.columns, label, "--label", path)
+    if text is not None and text == label:
+        raise DataError("one column cannot be text and label", where=shown(path), got=text, fix="set --text, --label")
+    guessed = []
+    if text is None:
+        text = _guess_text(frame, without=label)
+        guessed.append("text")
+    if label is None:
+        label = _guess_label(frame, without=text)
+        guessed += ["label"] if label else []
+    if text is None or (label is None and labelled):
+        role = "text" if text is None else "label"
+        raise DataError(
+            f"no column to take as the {role}",
+            where=shown(path),
+            got=f"columns {', '.join(frame.columns)}",
+            fix=f"set --{role}, or give a table with texts and labels",
+        )
+    return TextRoles(text, label, tuple(guessed))
+
+
+def forecast_roles(
+    frame: pl.DataFrame,
+    path: Data,
+    *,
+    time: str | None = None,
+    targets: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+) -> ForecastRoles:
+    """The time, target and covariate columns: the user's choice, else guessed. `time="none"` takes rows as they stand.
+
+    The target is guessed by name, else as the last numeric column. Covariates (known ahead) are never guessed.
+
+    Raises:
+        DataError: a named column that is not there or plays two roles, no numeric column for the target.
+    """
+    guessed = []
+    if time is None:
+        time = next((name for name in _by_name(frame.columns, TIME_NAMES) if looks_like_times(frame, name)), None)
+        guessed += ["time"] if time else []
+    else:
+        time = None if time == NO_COLUMN else find_column(frame.columns, time, "--time", path)
+    known = tuple(find_column(frame.columns, name, "--covariates", path) for name in covariates)
+    chosen = tuple(find_column(frame.columns, name, "--target", path) for name in targets)
+    if not chosen:
+        chosen = (_guess_target(frame, path, without=(time, *known)),)
+        guessed.append("target")
+    used = [name for name in (time, *chosen, *known) if name]
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise DataError("one column in two roles", where=shown(path), got=", ".join(twice), fix="name each once")
+    return ForecastRoles(time, chosen, known, tuple(guessed))
+
+
+def find_column(columns: Sequence[str], name: str, option: str, path: Data) -> str:
+    """`name`, if it is a column. Raises `DataError` with the columns and the nearest name otherwise."""
+    if name in columns:
+        return name
+    lowered = {column.lower(): column for column in columns}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    fix = f"did you mean {lowered[near[0]]}?" if near else f"set {option} to one of them"
+    listed = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+    raise DataError("no such column", where=shown(path), got=f"{option} {name}", expected=listed, fix=fix)
+
+
+def _guess_text(frame: pl.DataFrame, without: str | None) -> str | None:
+    left = [name for name in frame.columns if name != without and not is_numeric(frame, name)]
+    named = [name for name in left if name.lower() in TEXT_NAMES]
+    return max(named or left, key=lambda name: _mean_length(frame, name), default=None)
+
+
+def _guess_label(frame: pl.DataFrame, without: str | None) -> str | None:
+    left = [name for name in frame.columns if name != without]
+    named = [name for name in LABEL_NAMES for column in left if column.lower() == name for name in (column,)]
+    if named:
+        return named[0]
+    distinct = {name: frame[name].drop_nulls().n_unique() for name in left}
+    few = [name for name in left if 1 < distinct[name] <= max(2, frame.height // 2)]
+    return min(few, key=lambda name: distinct[name], default=None)
+
+
+def _guess_target(frame: pl.DataFrame, path: Data, without: Sequence[str | None]) -> str:
+    left = [name for name in frame.columns if name not in without and is_numeric(frame, name)]
+    if not left:
+        raise DataError(
+            "no numeric column to forecast",
+            where=shown(path),
+            got=f"columns {', '.join(frame.columns)}",
+            expected="a column of numbers",
+            fix="mend the column, or set --target to see which cell is no number",
+        )
+    return next((name for name in left if name.lower() in TARGET_NAMES), left[-1])
+
+
+def _by_name(columns: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """Columns with a usual name first, then the others, each group in the table's order."""
+    named = [name for name in columns if name.lower() in usual]
+    return named + [name for name in columns if name not in named]
+
+
+def _mean_length(frame: pl.DataFrame, name: str) -> float:
+    return float(frame[name].cast(pl.String).str.len_chars().fill_null(0).mean() or 0.0)
+
+
+def _described(roles: dict[str, str], guessed: Sequence[str]) -> str:
+    head = ", ".join(f"{role} = {column}" for role, column in roles.items())
+    if not guessed:
+        return head
+    which = "" if len(guessed) == len(roles) else " and ".join(guessed) + " "
+    return f"{head} ({which}guessed; set {', '.join(f'--{role}' for role in guessed)})"

@@ -1,0 +1,254 @@
+"""The time column: stamps, the step between them, gaps, and the season people usually mean by that step.
+
+Sorts what is out of order, with a notice. Refuses what is no time, duplicates (naming their lines), stamps off a
+regular step, and gaps unless the caller fills them. Floor 6 (tasks).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwright.errors import DataError
+from cellwright.tasks.data.source import Data, shown
+from cellwright.tasks.data.steps import (
+    IRREGULAR,
+    Stamps,
+    Step,
+    detect_step,
+    missing_between,
+    off_the_step,
+    stamps_after,
+)
+from cellwright.tasks.data.table import place, strings
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+_STAMP = re.compile(
+    r"(?P<Y>\d{4})(?:[-/年](?P<m>\d{1,2})月?(?:[-/]?(?P<d>\d{1,2})日?"
+    r"(?:[T ](?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}(?:[.,]\d{1,6})?))?\d*(?P<z>Z|[+-]\d{2}:?\d{2})?)?)?)?"
+)
+_YEAR = re.compile(r"\d{4}")
+_FORMS = "2024, 2024-05, 2024-05-01 or 2024-05-01 13:00:00"
+
+
+@dataclass(frozen=True)
+class Times:
+    """A time column in order.
+
+    Attributes:
+        stamps: datetime64[us], ascending and distinct [T].
+        order: the rows of the table in time order [rows].
+        starts: where in `order` the rows of each stamp begin [T]; one row a stamp unless duplicates are merged.
+        step: what lies between two stamps.
+        notices: sentences to print.
+    """
+
+    stamps: Stamps
+    order: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    step: Step
+    notices: tuple[str, ...] = ()
+
+    def arrange(self, values: Floats) -> Floats:
+        """Values [rows, K] of the table in the order of the stamps [T, K]; rows of one stamp give their mean."""
+        ordered = values[self.order]
+        if len(self.starts) == len(ordered):
+            return ordered
+        known = ~np.isnan(ordered)
+        counts = np.add.reduceat(known, self.starts, axis=0, dtype=np.float64)
+        sums = np.add.reduceat(np.where(known, ordered, 0.0), self.starts, axis=0)
+        return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+    def future(self, count: int) -> Stamps:
+        """The `count` stamps after the last one (irregular steps go on by the median step)."""
+        return stamps_after(self.stamps, self.step, count)
+
+
+def read_times(
+    frame: pl.DataFrame,
+    column: str,
+    path: Data,
+    *,
+    gaps: Literal["refuse", "fill"] = "refuse",
+    duplicates: Literal["refuse", "mean"] = "refuse",
+) -> Times:
+    """Read a time column: years, months, ISO dates and date-times (also with / or 年月日; offsets become UTC).
+
+    `frame` is as `read_table` gave it. With `gaps="fill"` gaps are let through, for `fill_gaps` to close;
+    with `duplicates="mean"` rows of one stamp are merged by `Times.arrange`.
+
+    Raises:
+        DataError: a cell that is empty or no time, two rows of one stamp, a stamp off a regular step, a gap.
+    """
+    read = _parse(frame, column, path)
+    order = np.argsort(read, kind="stable")
+    ordered, starts = np.unique(read[order], return_index=True)
+    if duplicates == "refuse":
+        _refuse_duplicates(read[order], order, column, path)
+    step = detect_step(ordered)
+    where = f"{shown(path)}, column {column}"
+    off = off_the_step(ordered, step)
+    if off is not None:
+        raise DataError(
+            "a time stamp off the regular step",
+            where=f"{place(path, int(order[starts[off]]))}, column {column}",
+            got=_written(ordered[off]),
+            expected=f"{step.name} stamps",
+            fix="mend or remove the row, or set --time none",
+        )
+    if gaps == "refuse":
+        _refuse_gaps(ordered, step, where)
+    return Times(ordered, order, starts, step, tuple(_notices(read, ordered, step, where)))
+
+
+def fill_gaps(times: Times, values: Floats) -> tuple[Stamps, Floats, int]:
+    """Close gaps by linear interpolation over the steps: missing stamps are put in, NaN values are filled.
+
+    A NaN before the first or after the last value takes that value.
+
+    Args:
+        times: from `read_times(..., gaps="fill")`.
+        values: the rows in the order of `times.stamps`, [T] or [T, K].
+
+    Returns:
+        The full stamps [T'], the full values [T'] or [T', K], and how many values were filled.
+
+    Raises:
+        DataError: a column without any value.
+    """
+    missing = missing_between(times.stamps, times.step)
+    at = np.arange(len(times.stamps)) + np.concatenate(([0], np.cumsum(missing)))
+    length = int(at[-1]) + 1
+    stamps = np.empty(length, dtype=times.stamps.dtype)
+    stamps[at] = times.stamps
+    for gap in np.flatnonzero(missing):
+        start = int(at[gap])
+        count = int(missing[gap])
+        stamps[start + 1 : start + 1 + count] = stamps_after(times.stamps[: gap + 1], times.step, count)
+    grid = np.full((length, *values.shape[1:]), np.nan)
+    grid[at] = values
+    filled = int(np.isnan(grid).sum())
+    columns = [interpolated(column) for column in grid.reshape(length, -1).T]
+    return stamps, np.stack(columns, axis=1).reshape(grid.shape), filled
+
+
+def interpolated(values: Floats) -> Floats:
+    """Values [T] with each NaN replaced on the straight line between its neighbours (the ends are held).
+
+    >>> interpolated(np.array([1.0, np.nan, 3.0, np.nan])).tolist()
+    [1.0, 2.0, 3.0, 3.0]
+    """
+    known = ~np.isnan(values)
+    if not known.any():
+        raise DataError("a column without any value", expected="at least one number", fix="choose another column")
+    return np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])
+
+
+def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
+    """Whether every cell is a time; bare years count only where they rise row by row."""
+    if not (frame[column].dtype.is_temporal() or frame[column].dtype in (pl.String, pl.Int64, pl.Int32)):
+        return False
+    cells = strings(frame, column)
+    if not all(cell and _STAMP.fullmatch(cell.strip()) for cell in cells):
+        return False
+    if not all(cell and _YEAR.fullmatch(cell.strip()) for cell in cells):
+        return True
+    years = [int(cell) for cell in cells if cell]
+    return all(later > earlier for earlier, later in zip(years, years[1:], strict=False))
+
+
+def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
+    written = [_canonical(cell) for cell in strings(frame, column)]
+    bad = next((row for row, cell in enumerate(written) if cell is None), None)
+    if bad is None:
+        try:
+            return np.array(written, dtype="datetime64[us]") - _offsets(frame, column)
+        except ValueError:  # a month 13, a 30th of February: find which
+            bad = next(row for row, cell in enumerate(written) if not _exists(cell))
+    cell = frame[column][bad]
+    raise DataError(
+        "no time" if cell is not None else "an empty time",
+        where=f"{place(path, bad)}, column {column}",
+        got=None if cell is None else repr(str(cell)[:40]),
+        expected=_FORMS,
+        fix="mend the cell, or set --time to another column (--time none: rows as they stand)",
+    )
+
+
+def _canonical(cell: str | None) -> str | None:
+    """A time in numpy's own form, without its offset; None where it is no time."""
+    match = _STAMP.fullmatch(cell.strip()) if cell else None
+    if match is None:
+        return None
+    year, month, day = match["Y"], match["m"] or "1", match["d"] or "1"
+    second = (match["S"] or "00").replace(",", ".")
+    return f"{year}-{month:0>2}-{day:0>2}T{match['H'] or '0':0>2}:{match['M'] or '00'}:{second}"
+
+
+def _offsets(frame: pl.DataFrame, column: str) -> npt.NDArray[np.timedelta64]:
+    """How far each stamp's clock is ahead of UTC; zero where none is written."""
+    minutes = []
+    for cell in strings(frame, column):
+        zone = _STAMP.fullmatch((cell or "").strip())["z"]  # type: ignore[index]
+        digits = "" if zone in (None, "Z") else zone.replace(":", "")
+        minutes.append(int(f"{digits[0]}1") * (int(digits[1:3]) * 60 + int(digits[3:])) if digits else 0)
+    return np.array(minutes, dtype="timedelta64[m]")
+
+
+def _exists(cell: str | None) -> bool:
+    try:
+        np.datetime64(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_duplicates(ordered: Stamps, order: npt.NDArray[np.intp], column: str, path: Data) -> None:
+    twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if not len(twice):
+        return
+    first, second = (place(path, int(order[row])).removeprefix(f"{shown(path)}, ") for row in (twice[0], twice[0] + 1))
+    raise DataError(
+        "two rows of one time",
+        where=f"{shown(path)}, column {column}",
+        got=f"{_written(ordered[twice[0]])} in {first} and {second} ({len(twice)} such pairs)",
+        fix="keep one row a time (one series a file), or --duplicates mean (their mean)",
+    )
+
+
+def _refuse_gaps(ordered: Stamps, step: Step, where: str) -> None:
+    missing = missing_between(ordered, step)
+    gaps = np.flatnonzero(missing)
+    if not len(gaps):
+        return
+    before, after = _written(ordered[gaps[0]]), _written(ordered[gaps[0] + 1])
+    raise DataError(
+        "a gap in the times",
+        where=where,
+        got=f"{missing[gaps[0]]} {step.name} missing between {before} and {after} "
+        f"({int(missing.sum())} missing in {len(gaps)} gaps)",
+        fix="add the rows, or --gaps fill (linear interpolation), or --time none (rows as they stand)",
+    )
+
+
+def _notices(read: Stamps, ordered: Stamps, step: Step, where: str) -> list[str]:
+    notices = []
+    backwards = int((read[1:] < read[:-1]).sum())
+    if backwards:
+        notices.append(f"{where}: the rows were not in time order ({backwards} steps back) and have been sorted")
+    merged = len(read) - len(ordered)
+    if merged:
+        notices.append(f"{where}: {merged} rows of a time that another row has were merged (mean)")
+    if step.name == IRREGULAR:
+        notices.append(f"{where}: no regular step between the times; rows are taken as evenly spaced")
+    return notices
+
+
+def _written(stamp: np.datetime64) -> str:
+    text = np.datetime_as_string(stamp, unit="auto")
+    return str(text).replace("T", " ")
