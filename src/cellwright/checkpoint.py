@@ -1,6 +1,7 @@
-"""Bytes <-> (tensors, JSON), and the one way a file is written: whole or not at all. Floor 0; torch is imported when tensors are.
+"""Bytes <-> (tensors, JSON), and the one way a file is written: whole or not at all. Floor 0.
 
-Refuses files that are missing, truncated or changed (RunError: file, got, expected). Nothing here executes what it reads.
+Refuses files that are missing, truncated or changed (RunError: file, got, expected). Executes nothing.
+torch is imported only when tensors are asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def write_atomic(path: Path | str, content: bytes | str) -> None:
-    """Write `content` (text as UTF-8) to `path` so that a reader sees the old file or the new one, never a part.
+    """Write `content` (text as UTF-8) to `path` so that readers see the old file or the new one.
 
     The bytes go to a temporary file in the same folder, reach the disk, and take the name in one step.
     After any failure the temporary file is gone and the old file is as it was.
@@ -91,6 +92,20 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     '{"b": 1, "a": "中"}'
     """
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
+
+
+def as_read(value: Any, *, nan: bool = False) -> Any:
+    """The value as it would be read back from JSON: tuples are lists, keys are texts.
+
+    Args:
+        value: what is to be written.
+        nan: take NaN and infinities too, as None; otherwise they are refused (ValueError).
+
+    >>> as_read({1: (2.0, float("nan"))}, nan=True)
+    {'1': [2.0, None]}
+    """
+    text = json.dumps(value, allow_nan=nan, default=_plain)
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -165,7 +180,7 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable; systems that cannot open a folder (Windows) keep it in their own time."""
+    """Make the new name itself durable, where a folder can be opened (not on Windows)."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,12 +1,12 @@
 """What every task shares: the settings, the fixed order of `fit`, saving and loading. Floor 6.
 
-A task fills the hooks; none overrides `fit`. Refuses wrong settings, all of them in one message (SettingError).
+A task fills the hooks; none overrides `fit`. Refuses wrong settings, all in one message (SettingError).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -16,12 +16,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from cellwright import config
 from cellwright.cells import get as find_cell
+from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
-from cellwright.errors import CellError, RunError, SettingError
+from cellwright.errors import RunError, SettingError, UserError
 from cellwright.tasks import loop
 from cellwright.tasks.history import History
+from cellwright.tasks.plan import Plan
 from cellwright.tasks.progress import Observer
 from cellwright.tasks.run import Run
 from cellwright.tasks.seeds import seeded
@@ -89,15 +92,15 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
 
     @abstractmethod
     def hold_out(self, part: Part, share: float) -> tuple[Part, Part]:
-        """Split into (rest, held out), seeded by `self.seed`: stratified, or in time order, as the task needs."""
+        """Split into (rest, held out), seeded by `self.seed`: stratified, or in time order."""
 
     @abstractmethod
     def learn(self, train: Part) -> Facts:
-        """What the training part alone teaches: vocabulary, scaler, labels, sizes. JSON-able; lists where order counts."""
+        """What the training part alone teaches: vocabulary, scaler, labels, sizes. JSON-able, text keys."""
 
     @abstractmethod
     def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
-        """The untrained network; `cell` is None when `self.cell` is one of NOT_CELLS. Loading calls this too."""
+        """The untrained network, from settings and facts; `cell` is None if `self.cell` is in NOT_CELLS."""
 
     @abstractmethod
     def encode(self, part: Part, facts: Facts) -> Coded:
@@ -113,14 +116,14 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
 
     @abstractmethod
     def evaluate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
-        """All scores of a network on a part, SCORE among them. Called in evaluation mode, without gradients."""
+        """All scores of a network on a part, SCORE among them; in evaluation mode, without gradients."""
 
     @abstractmethod
     def baselines(self, train: Part, held: Part) -> dict[str, Scores]:
         """The scores on `held` of simple methods that saw only `train`, by the method's name."""
 
     def examples(self, network: nn.Module, held: Part, facts: Facts) -> dict[str, Any]:
-        """What the report shows of the held-out part (a confusion matrix, a forecast over the truth), JSON-able.
+        """What the report shows of the held-out part (a confusion matrix, say), JSON-able.
 
         Called as `evaluate` is, on the test data, or on the validation part when there are none.
         """
@@ -153,7 +156,30 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             SettingError, DataError, RunError, CellError: the user's mistakes.
             Interrupted: the user stopped the work, and it is saved in the run.
         """
-        raise NotImplementedError
+        self.check()
+        cell = self._find_cell()
+        device = _device(self.device)
+        train, valid, held = self._parts(X, y, test)
+        with seeded(self.seed, device):
+            facts = as_read(self.learn(train))
+            network = self.build(cell, facts).to(device)
+            snapshot = None if run is None else run.begin(self._document(facts, cell), self._changeable())
+            outcome = loop.train(
+                network,
+                self.feed(self.encode(train, facts)),
+                self.loss,
+                self._plan(device),
+                validate=self._validator(valid, facts),
+                observer=observer,
+                keeper=run,
+                resume=snapshot,
+            )
+            metrics = as_read(self._metrics(network, outcome, (train, valid, held), facts), nan=True)
+        self.network_, self.facts_, self.cell_ = network, facts, cell
+        self.history_, self.metrics_ = outcome.history, metrics
+        if run is not None:
+            run.finish(self.document(), network.state_dict(), metrics)
+        return self
 
     def measure(self, X: Any, y: Any = None) -> Scores:
         """All scores of the trained model on labelled data.
@@ -161,23 +187,32 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         Raises:
             DataError: as `fit`.
         """
-        raise NotImplementedError
+        check_is_fitted(self)
+        coded = self.encode(self.take(X, y), self.facts_)
+        with loop.evaluating(self.network_):
+            return self.evaluate(self.network_, coded, self.facts_)
 
     def score(self, X: Any, y: Any = None) -> float:
         """The main score on labelled data, negative where less is better (scikit-learn's convention)."""
-        raise NotImplementedError
+        value = self.measure(X, y)[self.SCORE]
+        return value if self.BETTER == "max" else -value
 
     def check(self) -> None:
         """Raise one SettingError that names every wrong setting."""
-        raise NotImplementedError
+        wrong = [*problems(self)]
+        wrong += [] if wrong else self.conflicts()
+        if wrong:
+            raise SettingError("; ".join(wrong))
 
     def settings(self) -> dict[str, Any]:
         """The settings, JSON-able; a cell given as an object is None here (it travels as its graph)."""
-        raise NotImplementedError
+        values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        return values if isinstance(self.cell, str) else {**values, "cell": None}
 
     def document(self) -> dict[str, Any]:
         """What `model.json` says of a trained estimator: task, settings, facts, cell."""
-        raise NotImplementedError
+        check_is_fitted(self)
+        return self._document(self.facts_, self.cell_)
 
     def save(self, path: Path | str, *, force: bool = False) -> Run:
         """Write the trained model as a run folder.
@@ -185,7 +220,12 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         Raises:
             RunError: see `Run.create`.
         """
-        raise NotImplementedError
+        document = self.document()
+        run = Run.create(path, force=force)
+        run.begin(document)
+        self.history_.write(run.path / "history.jsonl")
+        run.finish(document, self.network_.state_dict(), self.metrics_)
+        return run
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -194,4 +234,133 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         Raises:
             RunError: see `Run.open`; the run is of another task; a piece does not fit another.
         """
-        raise NotImplementedError
+        run = Run.open(path)
+        document = run.document()
+        if document["task"] != cls.TASK:
+            raise RunError("the run is of another task", where=path, got=document["task"], expected=cls.TASK)
+        weights, where = run.weights(), run.path / "model.json"
+        estimator, cell = cls._from_document(document, where)
+        with torch.random.fork_rng(devices=[]):
+            network = estimator._rebuilt(cell, document["facts"], where)
+        load_weights(network, weights, run.path / "model.safetensors")
+        estimator.network_ = network.to(_device(estimator.device)).eval()
+        estimator.facts_, estimator.cell_ = document["facts"], cell
+        estimator.history_, estimator.metrics_ = run.history(), run.metrics()
+        return estimator
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any], where: Path) -> tuple[Self, Cell | None]:
+        known = {setting.name for setting in fields(cls)}
+        settings = {**document["settings"], "device": "auto"}
+        if unknown := sorted(settings.keys() - known):
+            raise RunError(
+                "the run has unknown settings", where=where, got=", ".join(unknown), fix="train again"
+            )
+        try:
+            cell = None if document.get("cell") is None else cell_from_json(document["cell"])
+            if settings.get("cell") is None:
+                settings["cell"] = cell
+            estimator = cls(**settings)
+            estimator.check()
+        except UserError as error:
+            raise RunError("the run cannot be used", where=where, got=error, fix="restore the file") from None
+        return estimator, cell
+
+    def _rebuilt(self, cell: Cell | None, facts: Facts, where: Path) -> nn.Module:
+        try:
+            return self.build(cell, facts)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            got = f"{type(error).__name__}: {error}"
+            raise RunError("the facts of the run do not give a network", where=where, got=got) from error
+
+    def _find_cell(self) -> Cell | None:
+        if isinstance(self.cell, Cell):
+            return self.cell
+        return None if self.cell in self.NOT_CELLS else find_cell(self.cell)
+
+    def _parts(self, X: Any, y: Any, test: Any) -> tuple[Part, Part | None, Part | None]:
+        """The training, validation and test parts."""
+        rest, held = self.take(X, y), None
+        if isinstance(test, tuple):
+            held = self.take(*test)
+        elif test:
+            if not 0 < test < 1:
+                raise SettingError(f"test must be a share between 0 and 1, or a pair (X, y), got {test}")
+            rest, held = self.hold_out(rest, test)
+        train, valid = self.hold_out(rest, self.valid) if self.valid else (rest, None)
+        return train, valid, held
+
+    def _plan(self, device: torch.device) -> Plan:
+        return Plan(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            clip=self.clip,
+            schedule=self.schedule,
+            warmup=self.warmup,
+            patience=self.patience,
+            watch=self.SCORE,
+            mode=self.BETTER,
+            device=device,
+        )
+
+    def _validator(self, valid: Part | None, facts: Facts) -> loop.Validate | None:
+        if valid is None:
+            return None
+        coded = self.encode(valid, facts)
+        return lambda network: self.evaluate(network, coded, facts)
+
+    def _metrics(
+        self,
+        network: nn.Module,
+        outcome: loop.Outcome,
+        parts: tuple[Part, Part | None, Part | None],
+        facts: Facts,
+    ) -> dict[str, Any]:
+        train, valid, held = parts
+        shown = valid if held is None else held
+        best = outcome.history.best() or {}
+        with loop.evaluating(network):
+            tested = None if held is None else self.evaluate(network, self.encode(held, facts), facts)
+            examples = {} if shown is None else self.examples(network, shown, facts)
+        seconds = [row["seconds"] or 0.0 for row in outcome.history]
+        return {
+            "task": self.TASK,
+            "score": self.SCORE,
+            "better": self.BETTER,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "epochs": len(outcome.history),
+            "best_epoch": outcome.best_epoch,
+            "ended": outcome.reason,
+            "seconds": round(sum(seconds), 3),
+            "valid": {name[6:]: value for name, value in best.items() if name.startswith("valid_")} or None,
+            "test": tested,
+            "baselines": {} if held is None else self.baselines(train, held),
+            "examples": examples,
+        }
+
+    def _document(self, facts: Facts, cell: Cell | None) -> dict[str, Any]:
+        graph = None if cell is None else graph_to_json(cell.graph)
+        return {"task": self.TASK, "settings": self.settings(), "facts": facts, "cell": graph}
+
+    def _changeable(self) -> frozenset[str]:
+        return frozenset(setting.name for setting in fields(self) if setting.metadata.get("on_resume"))
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        SettingError: there is no such device on this machine.
+    """
+    if name == "auto":
+        name = config.read("CELLWRIGHT_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in ("cpu", "cuda") or not (number or "0").isdigit():
+        raise SettingError(f"device must be auto, cpu, cuda or cuda:N, got {name}")
+    if int(number or 0) >= count:
+        raise SettingError(
+            f"device {name} is not on this machine", got=f"{count} such devices", fix="use cpu"
+        )
+    return torch.device(name)

@@ -20,9 +20,10 @@ Row = Mapping[str, Value]
 class History:
     """Rows in the order of the epochs. The loop writes these columns; a task's scores are named `valid_*`.
 
-    `epoch` (from 1), `step`, `loss` (mean over the items of the training part), `valid_<score>`..., `best` (are
-    these the best weights so far), `learning_rate`, `grad_norm_median`, `grad_norm_max`, `clipped` (share of
-    the steps whose gradient was shortened), `seconds` (training), `valid_seconds`, `per_second` (items).
+    `epoch` (from 1), `step`, `loss` (mean over the items of the training part), `valid_<score>`..., `best`
+    (the best weights so far), `learning_rate` (of the last step), `grad_norm_median`, `grad_norm_max` (before
+    clipping), `clipped` (share of the steps whose gradient was shortened), `seconds` (of training, without
+    validation), `per_second` (items: sequences, tokens or values, as the task counts them).
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history.column("loss")

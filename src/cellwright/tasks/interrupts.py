@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """A context in which the first SIGINT sets `asked`; a second one, or one while `at_once`, raises KeyboardInterrupt.
+    """A context where the first SIGINT sets `asked`; a second one, or one while `at_once`, interrupts as usual.
 
     Outside the main thread, where Python delivers no signals, or when not `wanted`, it changes nothing.
     """
@@ -17,11 +17,11 @@ class Interrupts:
         self.asked = False
         self.at_once = False
         self._wanted = wanted and threading.current_thread() is threading.main_thread()
-        self._before: signal._HANDLER = None
+        self._before: signal._HANDLER = signal.SIG_DFL
 
     def __enter__(self) -> Interrupts:
         if self._wanted:
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
+            self._before = signal.signal(signal.SIGINT, self._on_signal) or signal.SIG_DFL
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Which class belongs to which task, and how a run becomes an estimator again. Floor 6; executes no code of the run's.
+"""Which class belongs to which task, and how a run becomes an estimator again. Floor 6; executes no code.
 
 Refuses tasks that are not in the table (RunError).
 """

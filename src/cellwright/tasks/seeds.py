@@ -33,7 +33,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def generator(seed: int, *stream: int) -> torch.Generator:
-    """A generator of its own for one purpose: the same seed and stream (say, the epoch) always give the same numbers."""
+    """A generator of its own: the same seed and stream (say, the epoch) always give the same numbers."""
     words = np.random.SeedSequence([seed, *stream]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
 

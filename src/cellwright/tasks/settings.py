@@ -1,4 +1,4 @@
-"""A setting is a dataclass field that carries its own help and bounds; the CLI and the checks both read it. Floor 6.
+"""A setting is a dataclass field with its own help and bounds; the CLI and the checks both read it. Floor 6.
 
 Refuses values of the wrong kind or out of range, all of them in one message.
 """
@@ -11,7 +11,7 @@ import math
 import types
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -50,17 +50,17 @@ def setting(
         "choices": tuple(choices),
         "on_resume": on_resume,
     }
-    return cast(T, dataclasses.field(default=default, metadata=facts))
+    return dataclasses.field(default=default, metadata=facts)
 
 
 def with_default(owner: type, name: str, default: T) -> T:
     """The setting `name` of the class `owner` with another default: help and bounds are not said again."""
     base = next(field for field in fields(owner) if field.name == name)
-    return cast(T, dataclasses.field(default=default, metadata=base.metadata))
+    return dataclasses.field(default=default, metadata=base.metadata)
 
 
 def fields(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
-    """The settings of an estimator or its class, in order of declaration (fitted attributes are not among them)."""
+    """The settings of an estimator or its class, in order of declaration, without fitted attributes."""
     return tuple(field for field in dataclasses.fields(owner) if field.init)
 
 
@@ -73,7 +73,8 @@ def problems(owner: Any) -> list[str]:
 
 def _problem(field: dataclasses.Field[Any], hint: Any, value: Any) -> str | None:
     kinds = _members(hint)
-    if value is None and type(None) in kinds:
+    others = tuple(get_origin(kind) or kind for kind in kinds if kind not in _KINDS)
+    if any(isinstance(kind, type) and isinstance(value, kind) for kind in others):
         return None
     wanted = [kind for kind in kinds if kind in _KINDS]
     if wanted and not any(_is_a(value, kind) for kind in wanted):

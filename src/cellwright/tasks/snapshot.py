@@ -1,4 +1,4 @@
-"""A training stopped between two steps, as named tensors and JSON-able numbers: enough to go on to the last bit. Floor 6.
+"""A training stopped between two steps, as named tensors and JSON-able numbers. Floor 6.
 
 Refuses a snapshot of another network (RunError: the tensor, got, expected).
 """

@@ -1,0 +1,60 @@
+"""How to train: the plan, the learning rate of every step, the optimiser. Floor 6."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+PLATEAU = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train, in the words of `Estimator`'s settings.
+
+    `watch` names the validation score that decides, `mode` its better end. The plateau schedule halves the
+    learning rate whenever PLATEAU epochs have brought nothing better.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    patience: int = 5
+    watch: str = "loss"
+    mode: Literal["min", "max"] = "min"
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+def rate(plan: Plan, step: int, steps: int, factor: float = 1.0) -> float:
+    """The learning rate of step `step` (from 0) of `steps`: it rises evenly, then falls as the schedule says.
+
+    >>> plan = Plan(learning_rate=1.0, warmup=0.2)
+    >>> [round(rate(plan, step, 10), 3) for step in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.038]
+    """
+    warm = round(plan.warmup * steps)
+    if step < warm:
+        return plan.learning_rate * (step + 1) / warm
+    if plan.schedule == "cosine":
+        factor = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    return plan.learning_rate * factor
+
+
+def adamw(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
+    """AdamW that pulls only matrices towards zero: biases, gains and other vectors are left alone."""
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    matrices = [p for name, p in trained if _decays(name, p)]
+    vectors = [p for name, p in trained if not _decays(name, p)]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+
+
+def _decays(name: str, parameter: Tensor) -> bool:
+    return parameter.ndim > 1 and not name.rpartition(".")[2].startswith(("b_", "bias"))
