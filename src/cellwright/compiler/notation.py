@@ -1,4 +1,4 @@
-"""How each operation is written: one row per operation, three notations. Floor 1.
+"""How each operation is written: one row per operation, four notations. Floor 1.
 
 A row gives a template, its binding strength, and how strongly each operand must bind to go without brackets.
 Strengths: 0 anything, 1 sums, 2 products, 3 signs, 4 powers, 5 names and calls.
@@ -50,6 +50,7 @@ PYTHON: dict[str, Form] = {
 }
 
 TEXT: dict[str, Form] = PYTHON | {
+    "neg": Form("-{0}", 1, (3,)),
     "mul": _infix(" ⊙ ", 2, 3),
     "matmul": _infix(" ", 2, 3),
     "blocks": _infix(" ", 2, 3),
@@ -72,7 +73,7 @@ LATEX: dict[str, Form] = {
     "mul": _infix(r" \odot ", 2, 3),
     "div": Form(r"\frac{{{0}}}{{{1}}}"),
     "pow": Form("{0}^{{{1}}}", 4, (5, 0)),
-    "neg": Form("-{0}", 3, (3,)),
+    "neg": Form("-{0}", 1, (3,)),
     "less": _infix(" < ", 0, 1),
     "less_equal": _infix(r" \le ", 0, 1),
     "equal": _infix(" = ", 0, 1),
@@ -99,4 +100,56 @@ LATEX: dict[str, Form] = {
         name: Form(rf"\operatorname{{{{{name}}}}}\left({{0}}\right)")
         for name in ("relu", "softplus", "mean", "softmax", "cumsum")
     },
+}
+
+
+def _operator(sign: str) -> str:
+    return f"<mo>{sign}</mo>"
+
+
+def _applied(name: str, arity: int = 1) -> Form:
+    """A named function of its operands; the reader's program knows U+2061 as "of"."""
+    inside = _operator(",").join(f"{{{k}}}" for k in range(arity))
+    return Form(f"<mrow><mi>{name}</mi><mo>&#x2061;</mo>{_fenced('(', inside, ')')}</mrow>")
+
+
+def _fenced(left: str, inside: str, right: str) -> str:
+    return f'<mrow><mo fence="true">{left}</mo>{inside}<mo fence="true">{right}</mo></mrow>'
+
+
+_THIN = '<mspace width="0.17em"></mspace>'
+BRACKETS = _fenced("(", "{0}", ")")
+
+MATHML: dict[str, Form] = {
+    "add": _infix(_operator("+"), 1),
+    "sub": _infix(_operator("−"), 1, 2),
+    "mul": _infix(_operator("⊙"), 2, 3),
+    "div": Form("<mfrac><mrow>{0}</mrow><mrow>{1}</mrow></mfrac>"),
+    "pow": Form("<msup><mrow>{0}</mrow><mrow>{1}</mrow></msup>", 4, (5, 0)),
+    "neg": Form(f"<mrow>{_operator('−')}{{0}}</mrow>", 1, (3,)),
+    "less": _infix(_operator("&lt;"), 0, 1),
+    "less_equal": _infix(_operator("≤"), 0, 1),
+    "equal": _infix(_operator("="), 0, 1),
+    "matmul": _infix(_THIN, 2, 3),
+    "blocks": _infix(_THIN, 2, 3),
+    "transpose": Form('<msup><mrow>{0}</mrow><mi mathvariant="normal">⊤</mi></msup>', ATOM, (ATOM,)),
+    "sigmoid": _applied("σ"),
+    "maximum": _applied("max", 2),
+    "minimum": _applied("min", 2),
+    "sqrt": Form("<msqrt>{0}</msqrt>"),
+    "abs": Form(_fenced("|", "{0}", "|")),
+    "sum": Form(f"<mrow><mo>∑</mo>{_fenced('(', '{0}', ')')}</mrow>"),
+    "concat": Form(_fenced("[", "{all}", "]")),
+    "part": Form(
+        "<msup><mrow>{0}</mrow><mrow><mo>(</mo><mn>{number}</mn><mo>/</mo><mn>{parts}</mn><mo>)</mo></mrow></msup>",
+        ATOM,
+        (ATOM,),
+    ),
+    "where": Form(
+        "<mrow><mo>{{</mo><mtable><mtr><mtd>{1}</mtd><mtd>{0}</mtd></mtr>"
+        "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>"
+    ),
+    "layer_norm": _applied("LN"),
+    **{name: _applied(name) for name in ("tanh", "relu", "exp", "log", "softplus", "sin", "cos")},
+    **{name: _applied(name) for name in ("mean", "max", "softmax", "cumsum")},
 }
