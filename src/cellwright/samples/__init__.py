@@ -2,7 +2,7 @@
 
 Two are public facts as CSV files, one is made by us (`word_order`), one is the prose of the Python
 documentation that lies in every Python (`pydoc`: text without a file). Refuses names it does not know.
-Floor 0: the standard library and `cellwright.errors` only.
+Floor 5; imports the standard library and `cellwright.errors` only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cellwright.errors import DataError
 
 @dataclass(frozen=True)
 class Sample:
-    """One bundled sample: its name, the task it fits, its file (None: made on demand), what it holds, where from."""
+    """One bundled sample: its task, its file (None: made on demand), what it holds, where it is from."""
 
     name: str
     task: str
@@ -51,7 +51,7 @@ _SAMPLES = (
         "word_order",
         "classify",
         "word_order.csv",
-        "sentences in Chinese and English, each with its mirror: the label lies in the order of the words alone",
+        "Chinese and English sentences, each with its mirror: only the order of the words tells the label",
         "made by cellwright.samples.word_order (Apache-2.0)",
     ),
 )

@@ -1,4 +1,4 @@
-"""The sample `word_order`: sentences whose label only the order of the words tells. Floor 0.
+"""The sample `word_order`: sentences whose label only the order of the words tells. Floor 5.
 
 Who acts: the person, or the place? "我爱中国" is `person`, "中国爱我" is `place`: the same words, the
 other order. Each sentence comes with its mirror, so a bag of words is right half of the time at best.
@@ -38,7 +38,12 @@ _CHINESE = _Language(
     blank="",
 )
 _ENGLISH = _Language(
-    before=("the old friend of the", "the first song about the", "the dear child of the", "the new book on the"),
+    before=(
+        "the old friend of the",
+        "the first song about the",
+        "the dear child of the",
+        "the new book on the",
+    ),
     after=("far away", "next door", "in the picture", "of long ago"),
     persons=("teacher", "poet", "doctor", "farmer", "singer", "king"),
     places=("village", "city", "island", "valley", "harbour", "country"),

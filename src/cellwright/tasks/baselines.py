@@ -1,7 +1,7 @@
 """Baselines: what no network is needed for. Each score of a model is printed beside one of these.
 
-The majority class, linear models on tf-idf or on resampled series, the seasonal naive, n-grams. Nothing is tuned on
-the test part. Refuses empty inputs. Floor 6 (tasks).
+The majority class, linear models on tf-idf or on resampled series, the seasonal naive, n-grams. Nothing is
+tuned on the test part. Refuses empty inputs. Floor 6 (tasks).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def majority(labels_train: Sequence[str], labels_test: Sequence[str]) -> list[st
 def linear_text(
     train_texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str], *, longest: int = 2
 ) -> list[str]:
-    """Predictions of a linear SVM on tf-idf of words (characters for Chinese and the like) and of their n-grams.
+    """Predictions of a linear SVM on tf-idf of words (characters for Chinese and kin) and their n-grams.
 
     Args:
         train_texts, labels: the training part.
@@ -60,7 +60,7 @@ def linear_text(
 def linear_series(
     train: Sequence[npt.NDArray[np.floating]], labels: Sequence[str], test: Sequence[npt.NDArray[np.floating]]
 ) -> list[str]:
-    """Predictions of a logistic regression on series [T, C] resampled to the training part's median length."""
+    """Predictions of a logistic regression on series [T, C] resampled to the median training length."""
     length = int(np.median([len(series) for series in train]))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return _fit_predict(model, _resampled(train, length), labels, _resampled(test, length))
@@ -92,8 +92,8 @@ class NGram:
 
         p(w | h) = (count(h w) + kinds(h) p(w | h')) / (count(h) + kinds(h))
 
-    `h'` is `h` without its oldest token, `kinds(h)` how many tokens were seen after `h`; below the unigram lies the
-    uniform distribution. A context that was never seen gives the probability of the shorter one.
+    `h'` is `h` without its oldest token, `kinds(h)` how many tokens were seen after `h`; below the unigram
+    lies the uniform distribution. A context that was never seen gives the probability of the shorter one.
 
     Args:
         ids: training tokens, each in 0 to `size` - 1.
@@ -124,7 +124,7 @@ class NGram:
 
 
 def ngram_entropy(train: Sequence[int] | Ints, test: Sequence[int] | Ints, size: int, order: int) -> float:
-    """Nats per token of held-out `test` under an interpolated n-gram model of `train` (order 1: the unigram)."""
+    """Nats per token of held-out `test` under an n-gram model of `train` (order 1: the unigram)."""
     return NGram(train, size, order).nats_per_token(test)
 
 
@@ -149,7 +149,8 @@ class _Level:
         count = np.where(gram >= 0, self.counts[gram], 0)
         total = np.where(at >= 0, self.totals[at], 0)
         kinds = np.where(at >= 0, self.kinds[at], 1)  # an unseen context leaves the shorter one's p
-        return (count + kinds * shorter) / (total + kinds)
+        mixed: Floats = (count + kinds * shorter) / (total + kinds)
+        return mixed
 
 
 def _count(tokens: Ints, size: int, order: int) -> list[_Level]:
@@ -185,11 +186,15 @@ def _resampled(series: Sequence[npt.NDArray[np.floating]], length: int) -> Float
     rows = []
     for values in series:
         at = np.linspace(0, len(values) - 1, length)
-        rows.append(np.stack([np.interp(at, np.arange(len(values)), channel) for channel in values.T]).ravel())
+        rows.append(
+            np.stack([np.interp(at, np.arange(len(values)), channel) for channel in values.T]).ravel()
+        )
     return np.stack(rows)
 
 
-def _fit_predict(model: Pipeline, train: Sequence[str] | Floats, labels: Sequence[str], test: object) -> list[str]:
+def _fit_predict(
+    model: Pipeline, train: Sequence[str] | Floats, labels: Sequence[str], test: object
+) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline stopped early is still a baseline
         model.fit(train, np.asarray(labels, dtype=object))

@@ -1,7 +1,7 @@
 """Scores: of classes, of forecasts, of language models. Floor 6 (tasks).
 
-Refuses arrays that do not fit each other. A score that has no meaning (MAPE with a zero in the truth, MASE over a
-constant history) is None, never a large number.
+Refuses arrays that do not fit each other. A score that has no meaning (MAPE with a zero in the truth, MASE
+over a constant history) is None, never a large number.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def smape(y_true: Values, y_pred: Values) -> float:
 
 
 def mase(y_true: Values, y_pred: Values, insample: Values, season: int | None = 1) -> float | None:
-    """Mean absolute scaled error (Hyndman and Koehler 2006): MAE over that of the seasonal naive in the history.
+    """Mean absolute scaled error (Hyndman and Koehler 2006): MAE over the seasonal naive's in the history.
 
     Args:
         y_true, y_pred: [T] or [T, K].
@@ -87,7 +87,9 @@ def mase(y_true: Values, y_pred: Values, insample: Values, season: int | None = 
     scale = np.abs(history[lag:] - history[:-lag]).mean(axis=0)
     if (scale == 0).any():
         return None
-    return float((np.abs(truth - guess).mean(axis=0) / scale).mean() if truth.ndim > 1 else _mean(truth, guess) / scale)
+    return float(
+        (np.abs(truth - guess).mean(axis=0) / scale).mean() if truth.ndim > 1 else _mean(truth, guess) / scale
+    )
 
 
 def perplexity(nats_per_token: float) -> float:
@@ -114,7 +116,9 @@ def bits_per_character(nats: float, characters: int = 1) -> float:
 def _pair(y_true: Values, y_pred: Values) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     truth, guess = np.asarray(y_true, dtype=np.float64), np.asarray(y_pred, dtype=np.float64)
     if truth.shape != guess.shape or truth.size == 0:
-        raise ValueError(f"truth {list(truth.shape)} and prediction {list(guess.shape)} must have one shape, not empty")
+        raise ValueError(
+            f"truth {list(truth.shape)} and prediction {list(guess.shape)} must have one shape, not empty"
+        )
     return truth, guess
 
 

@@ -1,7 +1,7 @@
 """Vocabularies: text to token numbers and back, by words or by characters, whichever fits the script.
 
-Counting and order are ours; cutting and look-up are Hugging Face `tokenizers`. Refuses texts without any token, and
-a stored vocabulary that was tampered with. Floor 6 (tasks).
+Counting and order are ours; cutting and look-up are Hugging Face `tokenizers`. Refuses texts without any
+token, and a stored vocabulary that was tampered with. Floor 6 (tasks).
 """
 
 from __future__ import annotations
@@ -22,28 +22,33 @@ Unit: TypeAlias = Literal["auto", "word", "char"]
 PAD, UNKNOWN = "<pad>", "<unk>"
 SHOWN_UNKNOWN = "□"
 # Scripts written without blanks between words: Han, kana, Thai, Lao, Burmese, Khmer.
-_BLANKLESS = "㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff〆々ぁ-ゟァ-ヺーヽ-ヿㇰ-ㇿｦ-ﾝ\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+_BLANKLESS = (
+    "\u3005\u3006\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
 _BLANKLESS_LETTER = re.compile(f"[{_BLANKLESS}]")
+_LETTERS = rf"(?:(?![{_BLANKLESS}])[\p{{L}}\p{{M}}\p{{N}}_])+"
 _WORD = (
     r"\n"  # a line's end is a token
     r"|<(?!pad>)[a-z]+>"  # a mark such as <unk> or <eos>; <pad> is ours alone
     rf"|[{_BLANKLESS}]\p{{M}}*"  # a character of a script without blanks
-    rf"|(?:(?![{_BLANKLESS}])[\p{{L}}\p{{N}}])(?:(?![{_BLANKLESS}])[\p{{L}}\p{{M}}\p{{N}}_])*"
-    rf"(?:['’.,](?=[\p{{L}}\p{{N}}])(?:(?![{_BLANKLESS}])[\p{{L}}\p{{M}}\p{{N}}_])+)*"  # don't, 3.14, U.S
+    r"|\p{N}+(?:[.,]\p{N}+)+"  # 3.14
+    rf"|{_LETTERS}(?:['’]{_LETTERS})*"  # a word, don't too
     r"|[^\s]"  # punctuation and signs, one by one
 )
 _CHARACTER = r"[\s\S]"
 _CHUNK = 100_000  # characters given to the tokenizer at a time, to bound its memory
 _NO_BLANK_BEFORE = frozenset(".,;:!?%)]}…’”、。，；：！？）】》」』\n")
-_NO_BLANK_AFTER = frozenset("([{‘“（【《「『\n")
+_NO_BLANK_AFTER = frozenset("([{‘“（【《「『、。，；：！？）】》」』\n")
 
 
 class Vocabulary:
-    """Token numbers of a text: 0 is padding, 1 is the unknown token, then tokens by count, then by their text.
+    """Token numbers of a text: 0 is padding, 1 the unknown token, then tokens by count, then by their text.
 
-    With `char` every character is a token, blanks and line ends too, and `decode` gives back the text exactly.
-    With `word` a token is a word, a number, a sign, a line's end, or one character of a script without blanks
-    (Chinese, Japanese, Thai), so mixed text is cut well; blanks are not tokens.
+    With `char` every character is a token, blanks and line ends too, and `decode` gives back the text
+    exactly. With `word` a token is a word, a number, a sign, a line's end, or one character of a script
+    without blanks (Chinese, Japanese, Thai), so mixed text is cut well; blanks are not tokens.
 
     Args:
         tokens: all tokens, `<pad>` and `<unk>` first.
@@ -96,9 +101,13 @@ class Vocabulary:
             counts.update(_cut(cutter, text.lower() if lower else text, kind))
         for special in (PAD, UNKNOWN):
             counts.pop(special, None)
-        kept = sorted((token for token in counts if counts[token] >= min_count), key=lambda t: (-counts[t], t))
+        kept = sorted(
+            (token for token in counts if counts[token] >= min_count), key=lambda t: (-counts[t], t)
+        )
         if not kept:
-            raise DataError("no token in the texts", got=f"{len(held)} texts", fix="check the text column, min_count")
+            raise DataError(
+                "no token in the texts", got=f"{len(held)} texts", fix="check the text column, min_count"
+            )
         room = None if max_size is None else max_size - 2
         return cls([PAD, UNKNOWN, *kept[:room]], kind, lower=lower)
 
@@ -154,6 +163,8 @@ class Vocabulary:
         '4 tokens (words)'
         """
         kind = "characters" if self.unit == "char" else "words"
+        if self.unit == "word" and choose_unit(self._tokens[2:]) == "char":
+            kind = "characters, and words of other scripts"
         return f"{len(self)} tokens ({kind}{', lower case' if self.lower else ''})"
 
     def to_json(self) -> dict[str, Any]:
@@ -170,7 +181,10 @@ class Vocabulary:
         problem = _problem(facts)
         if problem:
             raise RunError(
-                "a vocabulary that cannot be trusted", where="model.json", got=problem, fix="train the model again"
+                "a vocabulary that cannot be trusted",
+                where="model.json",
+                got=problem,
+                fix="train the model again",
             )
         return cls(facts["tokens"], facts["unit"], lower=facts["lower"])
 
@@ -238,7 +252,9 @@ def _check_settings(unit: str, min_count: int, max_size: int | None) -> None:
     if min_count < 1:
         raise SettingError("min_count is too small", got=min_count, expected="at least 1")
     if max_size is not None and max_size < 3:
-        raise SettingError("max_size is too small", got=max_size, expected="at least 3 (two tokens are special)")
+        raise SettingError(
+            "max_size is too small", got=max_size, expected="at least 3 (two tokens are special)"
+        )
 
 
 def _problem(facts: Any) -> str | None:

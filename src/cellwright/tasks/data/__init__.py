@@ -1,6 +1,7 @@
-"""Data: from the user's file (or a bundled sample) to texts, series and tables, with honest refusals. Floor 6 (tasks).
+"""Data: from the user's file (or a bundled sample) to texts, series and tables. Floor 6 (tasks).
 
-Every function that takes a path also takes a sample's name; what cannot be used raises `DataError` in one line.
+Every function that takes a path also takes a sample's name; what cannot be used raises `DataError` in one
+line.
 """
 
 from cellwright.tasks.data.load import ForecastData, TextData, load_forecast, load_texts

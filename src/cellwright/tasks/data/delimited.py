@@ -1,6 +1,7 @@
-"""Delimited text (CSV, TSV and kin) to rows of cells: which delimiter, whether quoted, whether there is a header.
+"""Delimited text (CSV, TSV and kin) to rows of cells: the delimiter, the quotes, whether there is a header.
 
-Refuses ragged rows, quotes that do not close and headers that name two columns alike, with the line. No row is
+Refuses ragged rows, quotes that do not close and headers that name two columns alike, with the line. No row
+is
 dropped: only blank lines are passed over. Floor 6 (tasks).
 """
 
@@ -11,10 +12,11 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from cellwright.errors import DataError
+from cellwright.tasks.data import names
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?")
 _DELIMITERS = ("\t", ",", ";", "|")
@@ -23,11 +25,6 @@ _LOOK = 200  # rows looked at to choose a delimiter and to tell a header
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _DATE = re.compile(r"\s*\d{4}[-/年]\d{1,2}.*", re.DOTALL)
 _SENTENCE = re.compile(r".{41,}|.*[.!?。！？…,，、;；\"“”]\s*", re.DOTALL)
-_COMMON_NAMES = frozenset(
-    "text label class category sentence review comment content title headline question answer topic sentiment "
-    "id date time datetime timestamp year month value target y source tag intent name 文本 标签 类别 分类 内容 评论 "
-    "标题 日期 时间".split()
-)
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
         return sum(votes) > 0
     if any(cell in column for cell, column in zip(first, columns, strict=True)):
         return False
-    if any(cell.strip().lower() in _COMMON_NAMES for cell in first):
+    if any(cell.strip().lower() in names.ALL for cell in first):
         return True
     return len(first) > 1 and not any(_SENTENCE.fullmatch(cell) for cell in first)
 
@@ -127,7 +124,7 @@ def _is_value(cell: str) -> bool:
 def _counts_up(cells: Sequence[str]) -> bool:
     """Names such as 0, 1, 2, 3 or 1990, 1991, 1992: whole numbers that rise by one."""
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
-    rises = all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))
+    rises = all(b - a == 1 for a, b in pairwise(numbers))
     return len(numbers) >= 3 and len(numbers) >= len(cells) - 1 and rises
 
 
@@ -161,10 +158,15 @@ def _quoting(text: str, delimiter: str) -> _Style:
 
 
 def _widths(text: str, style: _Style) -> list[int]:
+    """The cells in each of the first rows; a 0 ends them where a row does not read."""
+    widths = []
     try:
-        return [len(row) for _, row in islice(_records(text, style), _LOOK)]
+        for _, row in islice(_records(text, style), _LOOK):
+            widths.append(len(row))
     except _BrokenError:
-        return []
+        first = text.lstrip().split("\n", 1)[0]
+        return [*(widths or [first.count(style.delimiter) + 1]), 0]
+    return widths
 
 
 def _records(text: str, style: _Style) -> Iterator[tuple[int, list[str]]]:
@@ -200,8 +202,8 @@ def _refuse_ragged(records: list[tuple[int, list[str]]], path: Path) -> None:
 
 
 def _named(cells: list[str], path: Path) -> list[str]:
-    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    columns = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
+    twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise DataError(
             "two columns have one name",
@@ -209,7 +211,7 @@ def _named(cells: list[str], path: Path) -> list[str]:
             got=", ".join(twice),
             fix="rename one of them",
         )
-    return names
+    return columns
 
 
 def _numbered(width: int) -> list[str]:

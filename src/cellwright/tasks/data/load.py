@@ -1,6 +1,7 @@
-"""From a file to what a task trains on: texts with labels, or the columns of a forecast, with notices to print.
+"""From a file to what a task trains on: texts with labels, or the columns of a forecast, with notices.
 
-Rows without a text or a label are left out and said; empty cells of a target are refused or filled. Floor 6 (tasks).
+Rows without a text or a label are left out and said; empty cells of a target are refused or filled. Floor 6
+(tasks).
 """
 
 from __future__ import annotations
@@ -57,11 +58,13 @@ class ForecastData:
     notices: tuple[str, ...]
 
 
-def load_texts(data: Data, *, text: str | None = None, label: str | None = None, labelled: bool = True) -> TextData:
-    """Read a table of texts. For training (`labelled`) rows without text or label are left out, with a notice.
+def load_texts(
+    data: Data, *, text: str | None = None, label: str | None = None, labelled: bool = True
+) -> TextData:
+    """Read a table of texts. For training (`labelled`) rows without text or label are left out and said.
 
-    Without `labelled` every row is kept, an empty text as "", so that predictions stay beside their rows; labels are
-    given only where every row has one.
+    Without `labelled` every row is kept, an empty text as "", so that predictions stay beside their rows;
+    labels are given only where every row has one.
 
     Raises:
         DataError: what `read_table` and `text_roles` refuse; no row with both text and label.
@@ -75,7 +78,9 @@ def load_texts(data: Data, *, text: str | None = None, label: str | None = None,
     if not labelled:
         known = [found.strip() for found in labels if found is not None]
         kept = known if len(known) == len(texts) else []
-        return TextData([found or "" for found in texts], kept, list(range(len(texts))), roles, tuple(notices))
+        return TextData(
+            [found or "" for found in texts], kept, list(range(len(texts))), roles, tuple(notices)
+        )
     rows = [row for row, pair in enumerate(zip(texts, labels, strict=True)) if None not in pair]
     if not rows:
         raise DataError("no row with both text and label", where=shown(source), got=roles.describe())

@@ -1,6 +1,7 @@
 """Which column plays which role: guessed from names and contents, said in one line, overruled by the user.
 
-Refuses a column that is not there (naming the nearest) and a table without the column a task needs. Floor 6 (tasks).
+Refuses a column that is not there (naming the nearest) and a table without the column a task needs. Floor 6
+(tasks).
 """
 
 from __future__ import annotations
@@ -12,19 +13,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from cellwright.errors import DataError
+from cellwright.tasks.data import names
 from cellwright.tasks.data.source import Data, shown
 from cellwright.tasks.data.table import is_numeric
 from cellwright.tasks.data.times import looks_like_times
 
-TEXT_NAMES = (
-    "text sentence review question headline content title comment body message tweet document utterance sequence "
-    "文本 评论 内容 标题 正文 句子"
-).split()
-LABEL_NAMES = (
-    "label class category target sentiment topic intent polarity rating digit speaker y 标签 类别 分类 情感"
-).split()
-TIME_NAMES = "time date datetime timestamp ds year month day period 时间 日期 年份 月份".split()
-TARGET_NAMES = ("target", "y", "value", "目标", "数值")
 NO_COLUMN = "none"
 
 
@@ -69,11 +62,17 @@ class ForecastRoles:
 
 
 def text_roles(
-    frame: pl.DataFrame, path: Data, *, text: str | None = None, label: str | None = None, labelled: bool = True
+    frame: pl.DataFrame,
+    path: Data,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
 ) -> TextRoles:
     """The text and label columns: the user's choice, else a usual name, else the contents.
 
-    The label is guessed as the column with the fewest distinct values, the text as the one with the longest cells.
+    The label is guessed as the column with the fewest distinct values, the text as the one with the longest
+    cells.
 
     Args:
         frame: the table.
@@ -87,7 +86,9 @@ def text_roles(
     text = text and find_column(frame.columns, text, "--text", path)
     label = label and find_column(frame.columns, label, "--label", path)
     if text is not None and text == label:
-        raise DataError("one column cannot be text and label", where=shown(path), got=text, fix="set --text, --label")
+        raise DataError(
+            "one column cannot be text and label", where=shown(path), got=text, fix="set --text, --label"
+        )
     guessed = []
     if text is None:
         text = _guess_text(frame, without=label)
@@ -114,16 +115,21 @@ def forecast_roles(
     targets: Sequence[str] = (),
     covariates: Sequence[str] = (),
 ) -> ForecastRoles:
-    """The time, target and covariate columns: the user's choice, else guessed. `time="none"` takes rows as they stand.
+    """The time, target and covariate columns: the user's choice, else guessed.
 
-    The target is guessed by name, else as the last numeric column. Covariates (known ahead) are never guessed.
+    `time="none"` takes the rows as they stand.
+
+    The target is guessed by name, else as the last numeric column. Covariates (known ahead) are never
+    guessed.
 
     Raises:
         DataError: a named column that is not there or plays two roles, no numeric column for the target.
     """
     guessed = []
     if time is None:
-        time = next((name for name in _by_name(frame.columns, TIME_NAMES) if looks_like_times(frame, name)), None)
+        time = next(
+            (name for name in _by_name(frame.columns, names.TIME) if looks_like_times(frame, name)), None
+        )
         guessed += ["time"] if time else []
     else:
         time = None if time == NO_COLUMN else find_column(frame.columns, time, "--time", path)
@@ -135,7 +141,9 @@ def forecast_roles(
     used = [name for name in (time, *chosen, *known) if name]
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
-        raise DataError("one column in two roles", where=shown(path), got=", ".join(twice), fix="name each once")
+        raise DataError(
+            "one column in two roles", where=shown(path), got=", ".join(twice), fix="name each once"
+        )
     return ForecastRoles(time, chosen, known, tuple(guessed))
 
 
@@ -152,15 +160,15 @@ def find_column(columns: Sequence[str], name: str, option: str, path: Data) -> s
 
 def _guess_text(frame: pl.DataFrame, without: str | None) -> str | None:
     left = [name for name in frame.columns if name != without and not is_numeric(frame, name)]
-    named = [name for name in left if name.lower() in TEXT_NAMES]
+    named = [name for name in left if name.lower() in names.TEXT]
     return max(named or left, key=lambda name: _mean_length(frame, name), default=None)
 
 
 def _guess_label(frame: pl.DataFrame, without: str | None) -> str | None:
     left = [name for name in frame.columns if name != without]
-    named = [name for name in LABEL_NAMES for column in left if column.lower() == name for name in (column,)]
+    named = [name for name in left if name.lower() in names.LABEL]
     if named:
-        return named[0]
+        return min(named, key=lambda name: names.LABEL.index(name.lower()))
     distinct = {name: frame[name].drop_nulls().n_unique() for name in left}
     few = [name for name in left if 1 < distinct[name] <= max(2, frame.height // 2)]
     return min(few, key=lambda name: distinct[name], default=None)
@@ -176,7 +184,7 @@ def _guess_target(frame: pl.DataFrame, path: Data, without: Sequence[str | None]
             expected="a column of numbers",
             fix="mend the column, or set --target to see which cell is no number",
         )
-    return next((name for name in left if name.lower() in TARGET_NAMES), left[-1])
+    return next((name for name in left if name.lower() in names.TARGET), left[-1])
 
 
 def _by_name(columns: Sequence[str], usual: Sequence[str]) -> list[str]:

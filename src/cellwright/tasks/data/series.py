@@ -1,7 +1,7 @@
-"""Series to classify: `.ts` files, `.npz` arrays and wide tables to a list of float32 arrays [T, C] with labels.
+"""Series to classify: `.ts` files, `.npz` arrays and wide tables to float32 arrays [T, C] with labels.
 
-Missing values are filled on the straight line between their neighbours, and counted in the note. Refuses pickled
-arrays, channels of unequal length, and series without any value, with file and line. Floor 6 (tasks).
+Missing values are filled on the straight line between their neighbours, and counted in the note. Refuses
+pickled arrays, channels of unequal length, and series without any value, with file and line. Floor 6 (tasks).
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ class SeriesSet:
 
 
 def read_series(path: Data, label: str | None = None, *, labelled: bool | None = None) -> SeriesSet:
-    """Read series from `.ts` (sktime's format), `.npz` (`x` [N, T, C] or [N, T], `lengths`, `y`) or a wide table.
+    """Read series from `.ts`, `.npz` (`x` [N, T, C] or [N, T], `lengths`, `y`) or a wide table.
 
-    In a wide table a row is a series. Columns `x1, y1, x2, y2, ...` are steps of two channels, `r0c0, r0c1, ...`
-    steps of one channel a column of the picture; otherwise each column is a step of one channel.
+    In a wide table a row is a series. Columns `x1, y1, x2, y2, ...` are steps of two channels, `r0c0, r0c1,
+    ...` steps of one channel a column of the picture; otherwise each column is a step of one channel.
 
     Args:
         path: a file, or a sample's name.
         label: the label column of a wide table (`none`: no column is), or None to guess it.
-        labelled: True to refuse a file without labels, False to take no column as the label, None to accept both.
+        labelled: True to refuse a file without labels, False to take no column as the label, None to accept
+            both.
 
     Raises:
         DataError: what `read_table` refuses; a malformed `.ts` line; pickled, misshapen or nameless arrays.
@@ -69,14 +70,18 @@ def read_series(path: Data, label: str | None = None, *, labelled: bool | None =
         known = ", ".join((".ts", ".npz", *KNOWN))
         raise DataError("not series by the extension", where=file, got=suffix or "none", expected=known)
     if labelled and not found.labels:
-        raise DataError("series without labels", where=shown(path), expected="a label each", fix="set --label")
+        raise DataError(
+            "series without labels", where=shown(path), expected="a label each", fix="set --label"
+        )
     return _finished(found, path)
 
 
 def _finished(found: ts.Parsed, path: Data) -> SeriesSet:
     """Fill what is missing, describe the whole."""
     gaps = sum(int(np.isnan(series).sum()) for series in found.inputs)
-    inputs = [_filled(series, f"{shown(path)}, series {row}") for row, series in enumerate(found.inputs, start=1)]
+    inputs = [
+        _filled(series, f"{shown(path)}, series {row}") for row, series in enumerate(found.inputs, start=1)
+    ]
     lengths = [len(series) for series in inputs]
     spread = f"{min(lengths)}" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)}"
     channels = len(found.channels)
@@ -91,7 +96,9 @@ def _filled(series: npt.NDArray[np.float64], where: str) -> Series:
         raise DataError("an infinite value", where=where, expected="finite numbers", fix="mend or remove it")
     lost = np.isnan(series)
     if lost.all(axis=0).any():
-        raise DataError("a channel without any value", where=where, expected="at least one number", fix="remove it")
+        raise DataError(
+            "a channel without any value", where=where, expected="at least one number", fix="remove it"
+        )
     if lost.any():
         series = np.stack([interpolated(channel) for channel in series.T], axis=1)
     return series.astype(np.float32)
@@ -102,12 +109,16 @@ def _from_npz(file: Path) -> ts.Parsed:
     x = _numbers(arrays, "x", file)
     if x is None or x.ndim not in (2, 3) or 0 in x.shape:
         got = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items()) or "no arrays"
-        raise DataError("no series in the arrays", where=file, got=got, expected="x of shape [N, T, C] or [N, T]")
+        raise DataError(
+            "no series in the arrays", where=file, got=got, expected="x of shape [N, T, C] or [N, T]"
+        )
     x = x if x.ndim == 3 else x[:, :, None]
     lengths = _lengths(arrays.get("lengths"), x, file)
     labels = [_label(value) for value in arrays["y"]] if "y" in arrays else []
     if labels and len(labels) != len(x):
-        raise DataError("labels that do not fit the series", where=file, got=f"{len(labels)} y", expected=len(x))
+        raise DataError(
+            "labels that do not fit the series", where=file, got=f"{len(labels)} y", expected=len(x)
+        )
     channels = [f"channel_{number}" for number in range(1, x.shape[2] + 1)]
     inputs = [series[:length] for series, length in zip(x, lengths, strict=True)]
     return ts.Parsed(inputs, labels, channels, "labels from y" if labels else "no labels")
@@ -142,9 +153,13 @@ def _numbers(arrays: dict[str, npt.NDArray[Any]], name: str, file: Path) -> npt.
 def _lengths(given: npt.NDArray[Any] | None, x: npt.NDArray[np.float64], file: Path) -> Sequence[int]:
     """The length of each series: as given, else without the steps of NaN alone at its end (padding)."""
     if given is None:
-        held = ~np.isnan(x).all(axis=2)
-        return [int(np.flatnonzero(row)[-1]) + 1 if row.any() else x.shape[1] for row in held]
-    fits = given.shape == (len(x),) and given.dtype.kind in "iu" and given.min() >= 1 and given.max() <= x.shape[1]
+        return [len(series) for series in wide.trimmed(x)]
+    fits = (
+        given.shape == (len(x),)
+        and given.dtype.kind in "iu"
+        and given.min() >= 1
+        and given.max() <= x.shape[1]
+    )
     if not fits:
         raise DataError(
             "lengths that do not fit x",

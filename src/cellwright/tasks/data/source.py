@@ -53,7 +53,7 @@ Data: TypeAlias = str | Path | Source
 
 
 def resolve(data: Data) -> Source:
-    """Find what `data` names: a file or folder, else a bundled sample. A file wins over a sample, with a notice.
+    """Find what `data` names: a file or folder, else a bundled sample; a file wins, with a notice.
 
     Raises:
         DataError: there is neither.
@@ -105,7 +105,7 @@ def format_of(path: Path) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, unpacked where it is called `.gz`. Raises `DataError` where it is missing or empty."""
+    """The bytes of a file, unpacked where it is called `.gz`. Raises `DataError` if missing or empty."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

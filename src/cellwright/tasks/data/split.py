@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +18,9 @@ from cellwright.errors import DataError, SettingError
 Indices: TypeAlias = npt.NDArray[np.intp]
 
 
-def split_examples(n: int, labels: Sequence[str] | None, fractions: Sequence[float], seed: int) -> tuple[Indices, ...]:
+def split_examples(
+    n: int, labels: Sequence[str] | None, fractions: Sequence[float], seed: int
+) -> tuple[Indices, ...]:
     """Split `n` examples into parts, each class spread over the parts in proportion.
 
     Every class has at least one example in the first part: a class of one lies there alone.
@@ -47,7 +50,10 @@ def split_examples(n: int, labels: Sequence[str] | None, fractions: Sequence[flo
     _keep_each_class_in_first(parts, classes)
     if len(np.unique(parts)) < len(fractions):
         raise DataError(
-            "too few examples to split", got=n, expected=f"an example in each of {len(fractions)} parts", fix="add rows"
+            "too few examples to split",
+            got=n,
+            expected=f"an example in each of {len(fractions)} parts",
+            fix="add rows",
         )
     return tuple(np.flatnonzero(parts == part) for part in range(len(fractions)))
 
@@ -64,7 +70,7 @@ def split_time(n: int, fractions: Sequence[float]) -> tuple[slice, ...]:
     """
     _check_fractions(fractions)
     cuts = [0, *(round(n * math.fsum(fractions[: end + 1])) for end in range(len(fractions)))]
-    parts = tuple(slice(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False))
+    parts = tuple(slice(start, stop) for start, stop in pairwise(cuts))
     if any(part.stop == part.start for part in parts):
         raise DataError("too few rows to split", got=n, expected=f"a row in each of {len(parts)} parts")
     return parts
@@ -73,7 +79,9 @@ def split_time(n: int, fractions: Sequence[float]) -> tuple[slice, ...]:
 def _check_fractions(fractions: Sequence[float]) -> None:
     if not fractions or min(fractions) <= 0 or not math.isclose(math.fsum(fractions), 1.0, abs_tol=1e-6):
         raise SettingError(
-            "shares that do not make a whole", got=tuple(fractions), expected="positive numbers that add up to 1"
+            "shares that do not make a whole",
+            got=tuple(fractions),
+            expected="positive numbers that add up to 1",
         )
 
 
@@ -84,7 +92,9 @@ def _classes(n: int, labels: Sequence[str] | None) -> Indices:
         raise ValueError(f"{len(labels)} labels for {n} examples")
     names, classes = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
     if len(names) == 1:
-        raise DataError("one class only", got=names[0], expected="at least two classes", fix="check the label column")
+        raise DataError(
+            "one class only", got=names[0], expected="at least two classes", fix="check the label column"
+        )
     return classes.astype(np.intp)
 
 

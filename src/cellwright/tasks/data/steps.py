@@ -1,4 +1,4 @@
-"""The step of a series of stamps: found from their differences, used to find gaps and to go on into the future.
+"""The step between stamps: found from their differences, used to find gaps and to go on into the future.
 
 Knows years, quarters and months of the calendar, trading days, and any fixed length of time. Floor 6 (tasks).
 """
@@ -105,16 +105,28 @@ def stamps_after(stamps: Stamps, step: Step, count: int) -> Stamps:
     >>> stamps_after(month, detect_step(month), 2).astype("datetime64[D]").tolist()
     [datetime.date(2024, 3, 31), datetime.date(2024, 4, 30)]
     """
-    last, ahead = stamps[-1], np.arange(1, count + 1)
+    ahead = np.arange(1, count + 1)
+    after: Stamps
     if step.kind == "months":
-        months = (_month(stamps)[-1] + step.length * ahead).astype("datetime64[M]")
-        if _month_ends(stamps).all() and _month_offsets(stamps)[-1] > 0:
-            return (months + 1).astype(stamps.dtype) - np.timedelta64(1, "D")
-        return months.astype(stamps.dtype) + _month_offsets(stamps)[-1].astype("timedelta64[us]")
-    if step.kind == "weekdays":
-        day = last.astype("datetime64[D]")
-        return np.busday_offset(day, ahead, roll="forward").astype(stamps.dtype) + (last - day)
-    return last + (ahead * step.length).astype("timedelta64[us]")
+        after = _months_after(stamps, step.length * ahead)
+    elif step.kind == "weekdays":
+        day = stamps[-1].astype("datetime64[D]")
+        after = np.busday_offset(day, ahead, roll="forward").astype(stamps.dtype) + (stamps[-1] - day)
+    else:
+        after = stamps[-1] + (ahead * step.length).astype("timedelta64[us]")
+    return after
+
+
+def _months_after(stamps: Stamps, ahead: Counts) -> Stamps:
+    """So many months after the last stamp: at the month's end if all stamps are, else as far into it."""
+    months: Stamps = (_month(stamps)[-1] + ahead).astype("datetime64[M]")
+    starts: Stamps = months.astype(stamps.dtype)
+    if _month_ends(stamps).all():
+        ends: Stamps = (months + 1).astype(stamps.dtype) - np.timedelta64(1, "D")
+        ends += stamps[-1] - stamps[-1].astype("datetime64[D]")
+        return ends
+    starts += _month_offsets(stamps)[-1].astype("timedelta64[us]")
+    return starts
 
 
 def _calendar(stamps: Stamps) -> int:
@@ -147,7 +159,12 @@ def _trading(stamps: Stamps) -> bool:
 
 def _unusual(length: int) -> tuple[str, int | None]:
     season = _DAY // length if length < _DAY and _DAY % length == 0 and length >= 60 * _SECOND else None
-    for unit, name in ((_DAY, "days"), (_DAY // 24, "hours"), (60 * _SECOND, "minutes"), (_SECOND, "seconds")):
+    for unit, name in (
+        (_DAY, "days"),
+        (_DAY // 24, "hours"),
+        (60 * _SECOND, "minutes"),
+        (_SECOND, "seconds"),
+    ):
         if length % unit == 0:
             count = length // unit
             return f"every {count} {name}" if count > 1 else f"every {name[:-1]}", season

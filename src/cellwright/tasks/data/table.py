@@ -28,13 +28,14 @@ def read_table(path: Data, *, header: bool | None = None) -> pl.DataFrame:
     """Read a table. Columns of text formats are strings (empty cells null); Parquet keeps its types.
 
     Args:
-        path: `.csv .tsv .tab .txt .data .jsonl .ndjson`, each also with `.gz`, `.parquet`, or a sample's name.
-        header: whether the first row names the columns; None to tell from the rows. Without a header the columns
-            are `column_1`, `column_2`, ...
+        path: `.csv .tsv .tab .txt .data .jsonl .ndjson`, each also with `.gz`, `.parquet`, or a sample's
+            name.
+        header: whether the first row names the columns; None to tell from the rows. Without a header the
+            columns are `column_1`, `column_2`, ...
 
     Raises:
-        DataError: missing, a folder, empty, binary, not UTF-8, ragged, a JSON line that does not parse, no columns,
-            an extension that is not known.
+        DataError: missing, a folder, empty, binary, not UTF-8, ragged, a JSON line that does not parse, no
+            columns, an extension that is not known.
 
     >>> read_table("sunspots").columns
     ['YEAR', 'SUNACTIVITY']
@@ -151,7 +152,7 @@ def _json_row(line: str, file: Path, number: int) -> dict[str, Any]:
     where = f"{file}, line {number}"
     try:
         row = json.loads(line)
-        str(row).encode()  # half a surrogate pair parses, and is no text
+        json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair parses, and is no text
     except (ValueError, RecursionError) as error:
         raise DataError(
             "a line that is no JSON", where=where, got=error, expected='one object a line, {"text": ...}'
@@ -174,15 +175,22 @@ def _as_text(value: Any) -> str | None:
 
 def _parsed(cells: pl.Series) -> pl.Series:
     """Numbers where cells are numbers, null where they are empty or no numbers."""
-    if cells.dtype != pl.String:
-        return (cells if cells.dtype.is_numeric() else cells.cast(pl.Int8, strict=False)).cast(pl.Float64)
-    stripped = cells.str.strip_chars()
-    return stripped.set(stripped.is_in(delimited.MISSING), None).cast(pl.Float64, strict=False)
+    values: pl.Series
+    if cells.dtype == pl.String:
+        stripped = cells.str.strip_chars()
+        values = stripped.set(stripped.is_in(delimited.MISSING), None).cast(pl.Float64, strict=False)
+    elif cells.dtype.is_numeric():
+        values = cells.cast(pl.Float64).fill_nan(None)
+    else:
+        values = pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
+    return values
 
 
 def _first_bad(cells: pl.Series, values: pl.Series) -> int | None:
     """The first row that holds something, and no finite number."""
-    held = cells.is_not_null()
+    held = cells.is_not_null() if cells.dtype != pl.Null else cells.is_null() & False
+    if cells.dtype.is_float():
+        held &= cells.is_not_nan()
     if cells.dtype == pl.String:
         held &= ~cells.str.strip_chars().is_in(delimited.MISSING)
     bad = (held & (values.is_null() | values.is_infinite())).arg_true()

@@ -13,7 +13,7 @@ from cellwright.tasks.data.source import Data, format_of, read_utf8, resolve
 
 
 def read_text(path: Data) -> str:
-    """The text that `path` names; the `.txt` files of a folder are joined in sorted order, each on a new line.
+    """The text that `path` names; the `.txt` files of a folder are joined in sorted order.
 
     Raises:
         DataError: missing, empty, binary, not UTF-8, a folder without `.txt` files.

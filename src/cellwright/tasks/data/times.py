@@ -1,13 +1,14 @@
 """The time column: stamps, the step between them, gaps, and the season people usually mean by that step.
 
-Sorts what is out of order, with a notice. Refuses what is no time, duplicates (naming their lines), stamps off a
-regular step, and gaps unless the caller fills them. Floor 6 (tasks).
+Sorts what is out of order, with a notice. Refuses what is no time, duplicates (naming their lines), stamps
+off a regular step, and gaps unless the caller fills them. Floor 6 (tasks).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -43,7 +44,8 @@ class Times:
     Attributes:
         stamps: datetime64[us], ascending and distinct [T].
         order: the rows of the table in time order [rows].
-        starts: where in `order` the rows of each stamp begin [T]; one row a stamp unless duplicates are merged.
+        starts: where in `order` the rows of each stamp begin [T]; one row a stamp unless duplicates are
+            merged.
         step: what lies between two stamps.
         notices: sentences to print.
     """
@@ -55,7 +57,7 @@ class Times:
     notices: tuple[str, ...] = ()
 
     def arrange(self, values: Floats) -> Floats:
-        """Values [rows, K] of the table in the order of the stamps [T, K]; rows of one stamp give their mean."""
+        """Values [rows, K] of the table in the order of the stamps [T, K]; rows of one stamp give a mean."""
         ordered = values[self.order]
         if len(self.starts) == len(ordered):
             return ordered
@@ -77,7 +79,7 @@ def read_times(
     gaps: Literal["refuse", "fill"] = "refuse",
     duplicates: Literal["refuse", "mean"] = "refuse",
 ) -> Times:
-    """Read a time column: years, months, ISO dates and date-times (also with / or 年月日; offsets become UTC).
+    """Read a time column: years, months, ISO dates and times (also with / or 年月日); offsets become UTC.
 
     `frame` is as `read_table` gave it. With `gaps="fill"` gaps are let through, for `fill_gaps` to close;
     with `duplicates="mean"` rows of one stamp are merged by `Times.arrange`.
@@ -145,7 +147,9 @@ def interpolated(values: Floats) -> Floats:
     """
     known = ~np.isnan(values)
     if not known.any():
-        raise DataError("a column without any value", expected="at least one number", fix="choose another column")
+        raise DataError(
+            "a column without any value", expected="at least one number", fix="choose another column"
+        )
     return np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])
 
 
@@ -159,7 +163,7 @@ def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
     if not all(cell and _YEAR.fullmatch(cell.strip()) for cell in cells):
         return True
     years = [int(cell) for cell in cells if cell]
-    return all(later > earlier for earlier, later in zip(years, years[1:], strict=False))
+    return all(later > earlier for earlier, later in pairwise(years))
 
 
 def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
@@ -167,7 +171,9 @@ def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
     bad = next((row for row, cell in enumerate(written) if cell is None), None)
     if bad is None:
         try:
-            return np.array(written, dtype="datetime64[us]") - _offsets(frame, column)
+            stamps: Stamps = np.array(written, dtype="datetime64[us]")
+            stamps -= _offsets(frame, column)
+            return stamps
         except ValueError:  # a month 13, a 30th of February: find which
             bad = next(row for row, cell in enumerate(written) if not _exists(cell))
     cell = frame[column][bad]
@@ -212,7 +218,9 @@ def _refuse_duplicates(ordered: Stamps, order: npt.NDArray[np.intp], column: str
     twice = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(twice):
         return
-    first, second = (place(path, int(order[row])).removeprefix(f"{shown(path)}, ") for row in (twice[0], twice[0] + 1))
+    first, second = (
+        place(path, int(order[row])).removeprefix(f"{shown(path)}, ") for row in (twice[0], twice[0] + 1)
+    )
     raise DataError(
         "two rows of one time",
         where=f"{shown(path)}, column {column}",
@@ -230,7 +238,7 @@ def _refuse_gaps(ordered: Stamps, step: Step, where: str) -> None:
     raise DataError(
         "a gap in the times",
         where=where,
-        got=f"{missing[gaps[0]]} {step.name} missing between {before} and {after} "
+        got=f"{missing[gaps[0]]} {step.name} stamps missing between {before} and {after} "
         f"({int(missing.sum())} missing in {len(gaps)} gaps)",
         fix="add the rows, or --gaps fill (linear interpolation), or --time none (rows as they stand)",
     )
@@ -240,7 +248,9 @@ def _notices(read: Stamps, ordered: Stamps, step: Step, where: str) -> list[str]
     notices = []
     backwards = int((read[1:] < read[:-1]).sum())
     if backwards:
-        notices.append(f"{where}: the rows were not in time order ({backwards} steps back) and have been sorted")
+        notices.append(
+            f"{where}: the rows were not in time order ({backwards} steps back) and have been sorted"
+        )
     merged = len(read) - len(ordered)
     if merged:
         notices.append(f"{where}: {merged} rows of a time that another row has were merged (mean)")

@@ -1,7 +1,7 @@
-"""The `.ts` format of the time series archive: metadata lines with @, then one case a line, channels by colon.
+"""The `.ts` format of the time series archive: metadata lines with @, then a case a line, channels by colon.
 
-Takes unequal lengths and missing values (`?`, NaN). Refuses time stamps, regression targets, channels of unequal
-length within a case, and labels that were not declared, with the line. Floor 6 (tasks).
+Takes unequal lengths and missing values (`?`, NaN). Refuses time stamps, regression targets, channels of
+unequal length within a case, and labels that were not declared, with the line. Floor 6 (tasks).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cellwright.errors import DataError
 
 @dataclass(frozen=True)
 class Parsed:
-    """Series as read: float64 [T, C] with NaN where a value is missing; labels are empty where there are none."""
+    """Series as read: float64 [T, C] with NaN where a value is missing; labels may be empty."""
 
     inputs: list[npt.NDArray[np.float64]]
     labels: list[str]
@@ -27,7 +27,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class _Head:
-    """What the metadata says: the labels declared (None: no labels), the channels if stated, where data begins."""
+    """What the metadata says: the declared labels (None: none), the channels if stated, where data begins."""
 
     classes: list[str] | None
     dimensions: int | None
@@ -38,7 +38,8 @@ def parse(text: str, path: Path) -> Parsed:
     """Read the text of a `.ts` file.
 
     Raises:
-        DataError: no @data line, no cases, a format that is not taken, a line that does not read (with its number).
+        DataError: no @data line, no cases, a format that is not taken, a line that does not read (with its
+            number).
     """
     lines = text.splitlines()
     head = _head(lines, path)
@@ -67,7 +68,9 @@ def _head(lines: list[str], path: Path) -> _Head:
         if words[0].lower() == "@data":
             return _checked(facts, number, path)
         if not words[0].startswith("@"):
-            raise DataError("data before @data", where=f"{path}, line {number}", expected="metadata lines with @")
+            raise DataError(
+                "data before @data", where=f"{path}, line {number}", expected="metadata lines with @"
+            )
         facts[words[0].lower()] = words[1:]
     raise DataError("no @data line", where=path, expected="the .ts format: @ lines, @data, one case a line")
 
@@ -75,7 +78,9 @@ def _head(lines: list[str], path: Path) -> _Head:
 def _checked(facts: dict[str, list[str]], start: int, path: Path) -> _Head:
     for key, what in (("@timestamps", "time stamps in the cases"), ("@targetlabel", "numbers as targets")):
         if facts.get(key, ["false"])[:1] == ["true"]:
-            raise DataError(f"{what}, which are not taken", where=path, got=f"{key} true", fix="use a plain .ts file")
+            raise DataError(
+                f"{what}, which are not taken", where=path, got=f"{key} true", fix="use a plain .ts file"
+            )
     labels = facts.get("@classlabel", ["false"])
     classes = labels[1:] if labels[0].lower() == "true" else None
     stated = facts.get("@dimensions") or facts.get("@dimension")
@@ -88,7 +93,10 @@ def _label(cell: str, classes: list[str], where: str) -> str:
     label = cell.strip()
     if not label or (classes and label not in classes):
         raise DataError(
-            "a label that was not declared", where=where, got=label[:40] or "none", expected=", ".join(classes)
+            "a label that was not declared",
+            where=where,
+            got=label[:40] or "none",
+            expected=", ".join(classes),
         )
     return label
 
@@ -100,7 +108,7 @@ def _case(parts: list[str], where: str, channels: int | None) -> npt.NDArray[np.
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
         raise DataError("channels of unequal length", where=where, got=lengths, expected="one length a case")
-    return np.array(rows, dtype=np.float64).T
+    return np.transpose(np.array(rows, dtype=np.float64))
 
 
 def _channel(part: str, where: str) -> list[float]:
@@ -109,7 +117,9 @@ def _channel(part: str, where: str) -> list[float]:
         return [np.nan if cell.strip() in ("?", "NaN", "nan", "") else float(cell) for cell in cells]
     except ValueError:
         bad = next(cell for cell in cells if not _is_number(cell))
-        raise DataError("text in a series", where=where, got=repr(bad[:40]), expected="numbers, or ?") from None
+        raise DataError(
+            "text in a series", where=where, got=repr(bad[:40]), expected="numbers, or ?"
+        ) from None
 
 
 def _is_number(cell: str) -> bool:
