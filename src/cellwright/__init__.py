@@ -53,7 +53,6 @@ __version__ = "0.1.0"
 _LAZY = {
     "nn": "cellwright.nn",
     "inspect": "cellwright.inspect",
-    "testing": "cellwright.testing",
     "describe": "cellwright.describe:describe",
     "explain": "cellwright.runtime.choose:explain",
     "Stream": "cellwright.stream:Stream",
@@ -63,7 +62,7 @@ _LAZY = {
 }
 
 if TYPE_CHECKING:
-    from cellwright import inspect, nn, testing
+    from cellwright import inspect, nn
     from cellwright.describe import describe
     from cellwright.runtime.choose import explain
     from cellwright.stream import Stream
@@ -90,5 +89,5 @@ __all__ = [
     "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks", "cell", "cell_from_json",
     "cells", "concat", "cos", "cumsum", "describe", "exp", "explain", "inspect", "layer_norm", "log",
     "log_sigmoid", "max", "maximum", "mean", "minimum", "nn", "part", "relu", "show", "sigmoid", "sin", "softmax",
-    "softplus", "sqrt", "sum", "tanh", "testing", "where",
+    "softplus", "sqrt", "sum", "tanh", "where",
 ]  # fmt: skip

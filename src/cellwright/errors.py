@@ -49,6 +49,13 @@ class UserError(CellwrightError, ValueError):
 class CellError(UserError):
     """The equations of a cell cannot be taken; `where` is the user's file and line."""
 
+    @classmethod
+    def together(cls, problems: list[CellError]) -> CellError:
+        """One error for several mistakes; a single mistake stays as it is."""
+        if len(problems) == 1:
+            return problems[0]
+        return cls(f"{len(problems)} mistakes: " + " | ".join(str(p) for p in problems))
+
 
 class ShapeError(UserError):
     """A tensor does not fit: its rank, size, dtype or device."""
@@ -73,7 +80,9 @@ class Interrupted(CellwrightError):
 def _sentence(what: str, where: object, got: object, expected: object, fix: str | None) -> str:
     head = what if where is None else f"{what} ({where})"
     found = ", ".join(
-        f"{label} {_one_line(value)}" for label, value in (("got", got), ("expected", expected)) if value is not None
+        f"{label} {_one_line(value)}"
+        for label, value in (("got", got), ("expected", expected))
+        if value is not None
     )
     text = head if not found else f"{head}: {found}"
     return _one_line(text if fix is None else f"{text}; {fix}")

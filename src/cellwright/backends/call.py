@@ -13,8 +13,8 @@ from torch import Tensor
 class Call:
     """One run of a plan over time.
 
-    x [T, B, I]; extra inputs by name [T, B, *]; states by name [B, size]; weights by name in the shapes of the
-    equations; lengths [B] (int64, same device) or None; record: names whose values are wanted at every step.
+    x [T, B, I]; extra inputs by name [T, B, *]; states by name [B, size]; weights by name in the shapes of
+    the equations; lengths [B] (int64, same device) or None; record: names wanted at every step.
     """
 
     x: Tensor
@@ -34,8 +34,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """y [T, B, size of the first state], zero past each length; the states after the last real step, [B, size];
-    recorded values by name, [T, B, size]."""
+    """What a run gives.
+
+    y [T, B, size of the first state], zero past each length; the states after the last real step, [B, size];
+    recorded values by name, [T, B, size].
+    """
 
     y: Tensor
     states: dict[str, Tensor]

@@ -1,7 +1,7 @@
 """The reference backend: a plan as torch operations, one step after the other. Floor 2.
 
-Takes every cell, dtype, device and order of derivative. Input products leave the loop, products of one operand
-are one product; otherwise each node of the graph is one operation.
+Takes every cell, dtype, device and order of derivative. Input products leave the loop, products of one
+operand are one product; otherwise each node of the graph is one operation.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(plan: Plan, call: Call) -> Outcome:
         values.update((k, feed[t]) for k, feed in feeds.items())
         values.update((places[name], state) for name, state in states.items())
         _execute(program, values)
-        new = {s.name: values[k] for s, k in zip(graph.states, graph.returns)}
+        new = {s.name: values[k] for s, k in zip(graph.states, graph.returns, strict=True)}
         states = _held(new, states, None if mask is None else mask[t])
         outputs.append(states[graph.states[0].name])
         for name, k in wanted.items():
@@ -64,7 +64,7 @@ def _blocks(blocks: Tensor, v: Tensor) -> Tensor:
 
 
 def _concat(*parts: Tensor) -> Tensor:
-    lead = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
+    lead = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))  # type: ignore[no-untyped-call]
     return torch.cat([p.expand(*lead, p.shape[-1]) for p in parts], -1)
 
 
@@ -117,7 +117,7 @@ def _pack_step(plan: Plan, pack: Pack, values: Mapping[int, Any]) -> Step:
     matrices = [values[plan.graph.nodes[k].operands[0]] for k in pack.products]
     rows = [m.shape[0] for m in matrices]
     joined = torch.cat(matrices) if len(matrices) > 1 else matrices[0]
-    return (lambda v: linear(v, joined).split(rows, -1)), (pack.operand,), pack.products
+    return (lambda v: torch.split(linear(v, joined), rows, -1)), (pack.operand,), pack.products
 
 
 def _execute(program: list[Step], values: Values) -> None:
@@ -126,7 +126,7 @@ def _execute(program: list[Step], values: Values) -> None:
         if len(results) == 1 and not isinstance(value, tuple):
             values[results[0]] = value
         else:
-            values.update(zip(results, value))
+            values.update(zip(results, value, strict=True))
 
 
 def _per_step(plan: Plan, before: Values) -> dict[int, tuple[Tensor, ...]]:

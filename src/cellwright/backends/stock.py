@@ -58,7 +58,7 @@ def run(plan: Plan, call: Call) -> Outcome:
     hx = start if len(start) > 1 else start[0]
     if call.lengths is None:
         y, *last = stock.kernel(call.x, hx, weights, True, 1, 0.0, True, False, False)
-        return Outcome(y, {name: v.squeeze(0) for name, v in zip(names, last)}, {})
+        return Outcome(y, {name: v.squeeze(0) for name, v in zip(names, last, strict=True)}, {})
     packed = pack_padded_sequence(call.x, call.lengths.cpu(), enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices
     assert order is not None and back is not None
@@ -66,7 +66,9 @@ def run(plan: Plan, call: Call) -> Outcome:
     hx = ordered if len(ordered) > 1 else ordered[0]
     data, *last = stock.kernel(packed.data, packed.batch_sizes, hx, weights, True, 1, 0.0, True, False)
     y, _ = pad_packed_sequence(packed._replace(data=data), total_length=call.x.shape[0])
-    return Outcome(y, {name: v.squeeze(0).index_select(0, back) for name, v in zip(names, last)}, {})
+    return Outcome(
+        y, {name: v.squeeze(0).index_select(0, back) for name, v in zip(names, last, strict=True)}, {}
+    )
 
 
 def _packed(stock: Stock, call: Call) -> list[Tensor]:

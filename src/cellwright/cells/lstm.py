@@ -5,7 +5,7 @@ from cellwright.compiler.words import sigmoid, tanh
 
 
 @cell(
-    paper="Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers, Schmidhuber & Cummins 2000",
+    paper="Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers et al. 2000",
     year=1997,
     init={"b_f": 1.0},
 )

@@ -10,7 +10,7 @@ def lstm_projected(
     W_i, U_i: "[H, P]", b_i, W_f, U_f: "[H, P]", b_f,
     W_g, U_g: "[H, P]", b_g, W_o, U_o: "[H, P]", b_o, W_h: "[P, H]", P=32,
 ):  # fmt: skip
-    """An LSTM whose output is W_h (o_t ⊙ tanh(c_t)), of size P: fewer recurrent weights for a wide cell state.
+    """An LSTM whose output is a projection to size P: fewer recurrent weights for a wide cell state.
 
     i_t = σ(W_i x_t + U_i h_{t-1} + b_i)
     f_t = σ(W_f x_t + U_f h_{t-1} + b_f)

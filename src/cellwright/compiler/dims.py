@@ -79,7 +79,7 @@ Shape = tuple[Dim, ...]
 ONE = Dim.of({"": Fraction(1)})
 ZERO = Dim(())
 H = Dim.of({"H": Fraction(1)})
-I = Dim.of({"I": Fraction(1)})  # noqa: E741
+I = Dim.of({"I": Fraction(1)})
 
 
 def parse_shape(text: str, values: Mapping[str, int] | None = None) -> Shape:

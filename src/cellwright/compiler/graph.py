@@ -30,6 +30,9 @@ class Where:
         return f"{self.file}:{self.line}"
 
 
+NOWHERE = Where("", 0)
+
+
 @dataclass(frozen=True)
 class Node:
     """One value of the step: `name` is its name in the equations, or "" for an unnamed intermediate."""
@@ -39,7 +42,7 @@ class Node:
     shape: Shape
     name: str = ""
     attributes: tuple[tuple[str, Any], ...] = ()
-    where: Where = field(default=Where("", 0), compare=False)
+    where: Where = field(default=NOWHERE, compare=False)
 
     def attribute(self, key: str) -> Any:
         """The value of one attribute."""

@@ -20,7 +20,7 @@ from cellwright.compiler.dims import Dim, Shape, show_shape
 ShapeRule = Callable[[tuple[Shape, ...], dict[str, Any]], Shape]
 
 
-class ShapeMismatch(Exception):
+class MisfitError(Exception):
     """A bare fact (got, expected, cure); whoever knows the user's line turns it into a CellError."""
 
     def __init__(self, got: str, expected: str, fix: str) -> None:
@@ -46,7 +46,7 @@ def same_or_scalar(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     wide = [s for s in shapes if s]
     if any(s != wide[0] for s in wide):
         got = " and ".join(show_shape(s) for s in shapes)
-        raise ShapeMismatch(
+        raise MisfitError(
             got, "operands of one shape, or a scalar", "annotate the sizes or use a product W @ v"
         )
     return wide[0] if wide else ()
@@ -57,7 +57,7 @@ def matrix_times_vector(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     left, right = shapes
     if len(left) != 2 or len(right) != 1 or left[1] != right[0]:
         got = f"{show_shape(left)} @ {show_shape(right)}"
-        raise ShapeMismatch(
+        raise MisfitError(
             got, "matrix [a, b] @ vector [b]", "annotate the matrix with its shape, e.g. W: '[H, 2*H]'"
         )
     return (left[0],)
@@ -70,7 +70,7 @@ def blocks_times_vector(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     if fits and blocks[2].scaled(_count(blocks[0])) == vector[0]:
         return (blocks[1].scaled(_count(blocks[0])),)
     got = f"{show_shape(blocks)} and {show_shape(vector)}"
-    raise ShapeMismatch(
+    raise MisfitError(
         got, "blocks [n, p, q] and a vector [n*q]", "annotate, e.g. R: '[heads, H/heads, H/heads]'"
     )
 
@@ -106,13 +106,13 @@ def part(shapes: tuple[Shape, ...], attributes: dict[str, Any]) -> Shape:
 def turned(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
     """[a, b] -> [b, a]."""
     if len(shapes[0]) != 2:
-        raise ShapeMismatch(show_shape(shapes[0]), "a matrix", "only matrices have a transpose")
+        raise MisfitError(show_shape(shapes[0]), "a matrix", "only matrices have a transpose")
     return shapes[0][::-1]
 
 
 def _need_vector(shape: Shape) -> None:
     if len(shape) != 1:
-        raise ShapeMismatch(show_shape(shape), "a vector", "reductions run over a vector such as [H]")
+        raise MisfitError(show_shape(shape), "a vector", "reductions run over a vector such as [H]")
 
 
 def _count(dim: Dim) -> Fraction:
@@ -163,7 +163,7 @@ ROWS: tuple[Op, ...] = (
     _pointwise("log", lambda a: a.log(), math.log, cost=6),
     _pointwise(
         "softplus",
-        lambda a: a.clamp(min=0) + (-a.abs()).exp().log1p(),
+        lambda a: a.logaddexp(a.new_full((), 0.0)),
         lambda a: max(a, 0.0) + math.log1p(math.exp(-abs(a))),
         cost=10,
     ),

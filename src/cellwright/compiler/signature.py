@@ -1,4 +1,4 @@
-"""The signature of a cell's function is its declaration: inputs, states, parameters, hyper-parameters. Floor 1.
+"""The signature of a cell's function is its declaration of inputs, states, parameters. Floor 1.
 
 positional            the first is the input `x`; the others are states, the first state is the output;
                       one annotated "input [..]" is a further input per step

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from cellwright.compiler.dims import Shape
 from cellwright.compiler.graph import Node, Where
-from cellwright.compiler.ops import OPS, ShapeMismatch
+from cellwright.compiler.ops import OPS, MisfitError
 from cellwright.errors import CellError
 
 _HERE = str(Path(__file__).parent)
@@ -42,7 +42,7 @@ class Recorder:
         shapes = tuple(s.shape for s in symbols)
         try:
             shape = OPS[op].shape(shapes, attributes)
-        except ShapeMismatch as fact:
+        except MisfitError as fact:
             # Go on with the likeliest shape, so that one mistake is reported once.
             shape = shapes[0][:1] if OPS[op].kind == "product" else max(shapes, key=len)
             self.problems.append(

@@ -44,7 +44,8 @@ class Cell:
             return self.function(*arguments, **{**dict(self.graph.hyper), **parameters})
         leaves = (*self.graph.inputs, *self.graph.states)
         values = {
-            ("input", n.name) if n.op == "input" else ("state", n.name): v for n, v in zip(leaves, arguments)
+            ("input", n.name) if n.op == "input" else ("state", n.name): v
+            for n, v in zip(leaves, arguments, strict=True)
         }
         values |= {("parameter", name): value for name, value in parameters.items()}
         computed = interpret(self.graph, values)
@@ -124,8 +125,8 @@ def trace(function: Function, facts: Facts, hyper: Mapping[str, Any]) -> Graph:
     states = [a.name for a in declaration.arguments if a.kind == "state"]
     results = _returns(returned, states, recorder, where)
     if recorder.problems:
-        raise recorder.problems[0] if len(recorder.problems) == 1 else _together(recorder.problems)
-    nodes = _name(recorder, dict(zip(results, states)))
+        raise CellError.together(recorder.problems)
+    nodes = _name(recorder, dict(zip(results, states, strict=True)))
     doc = (function.__doc__ or "").strip()
     graph = Graph(function.__name__, nodes, tuple(results), declaration.hyper, facts, doc)
     verify(graph, where)
@@ -230,10 +231,4 @@ def _explained(mistake: Exception, code: CodeType) -> CellError:
         where=where,
         got=f"{type(mistake).__name__}: {mistake}",
         fix="use the words of cellwright on the cell's own values",
-    )
-
-
-def _together(problems: list[CellError]) -> CellError:
-    return CellError(
-        f"{len(problems)} mistakes: " + " | ".join(str(p) for p in problems), where=problems[0].where
     )

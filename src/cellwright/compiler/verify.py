@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cellwright.compiler.dims import show_shape
-from cellwright.compiler.graph import LEAVES, Graph, Where
-from cellwright.compiler.ops import COMPARISONS, OPS, ShapeMismatch
+from cellwright.compiler.graph import LEAVES, NOWHERE, Graph, Where
+from cellwright.compiler.ops import COMPARISONS, OPS, MisfitError
 from cellwright.errors import CellError
 
 
-def verify(graph: Graph, where: Where = Where("", 0)) -> None:
+def verify(graph: Graph, where: Where = NOWHERE) -> None:
     """Check a graph.
 
     Raises:
@@ -22,10 +22,15 @@ def verify(graph: Graph, where: Where = Where("", 0)) -> None:
     """
     problems = [*_structure(graph, where)]
     if not problems:
-        problems = [*_shapes(graph), *_conditions(graph), *_fixed(graph), *_results(graph), *_unused(graph, where)]
+        problems = [
+            *_shapes(graph),
+            *_conditions(graph),
+            *_fixed(graph),
+            *_results(graph),
+            *_unused(graph, where),
+        ]
     if problems:
-        text = problems[0] if len(problems) == 1 else None
-        raise text or CellError(f"{len(problems)} mistakes: " + " | ".join(map(str, problems)))
+        raise CellError.together(problems)
 
 
 def _structure(graph: Graph, where: Where) -> Iterator[CellError]:
@@ -54,7 +59,7 @@ def _shapes(graph: Graph) -> Iterator[CellError]:
         shapes = tuple(graph.nodes[k].shape for k in node.operands)
         try:
             shape = OPS[node.op].shape(shapes, dict(node.attributes))
-        except ShapeMismatch as fact:
+        except MisfitError as fact:
             yield CellError(
                 f"the sizes of `{node.op}` do not fit",
                 where=node.where,
@@ -62,6 +67,10 @@ def _shapes(graph: Graph) -> Iterator[CellError]:
                 expected=fact.expected,
                 fix=fact.fix,
             )
+            continue
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as fact:
+            # Only a graph that was not traced can get here: its attributes were altered in the file.
+            yield CellError(f"the attributes of `{node.op}` are wrong", where=node.where, got=repr(fact))
             continue
         if shape != node.shape:
             yield CellError(
@@ -92,7 +101,7 @@ def _conditions(graph: Graph) -> Iterator[CellError]:
 
 
 def _fixed(graph: Graph) -> Iterator[CellError]:
-    """A matrix is made of weights alone: one that changes with the input or the state is not a product of rows."""
+    """A matrix is made of weights alone: one that moves with the input or state is no product of rows."""
     moving: set[int] = set()
     for index, node in enumerate(graph.nodes):
         if node.op in ("input", "state") or not moving.isdisjoint(node.operands):
@@ -107,7 +116,7 @@ def _fixed(graph: Graph) -> Iterator[CellError]:
 
 
 def _results(graph: Graph) -> Iterator[CellError]:
-    for index, state in zip(graph.returns, graph.states):
+    for index, state in zip(graph.returns, graph.states, strict=True):
         node = graph.nodes[index]
         if node.shape != state.shape and node.shape != ():
             yield CellError(

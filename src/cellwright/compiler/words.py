@@ -149,8 +149,9 @@ def blocks(matrices: Any, v: Any) -> Any:
 
 
 WORDS = (
-    "sigmoid", "tanh", "relu", "exp", "log", "softplus", "log_sigmoid", "sqrt", "abs", "sin", "cos", "maximum",
-    "minimum", "where", "sum", "mean", "max", "softmax", "cumsum", "layer_norm", "concat", "part", "blocks",
+    "sigmoid", "tanh", "relu", "exp", "log", "softplus", "log_sigmoid", "sqrt", "abs", "sin", "cos",
+    "maximum", "minimum", "where", "sum", "mean", "max", "softmax", "cumsum", "layer_norm", "concat", "part",
+    "blocks",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from cellwright.nn.layer import Layer
 
 
 class Packed(Layer):
-    """Weights kept as torch.nn keeps them: weight_ih_l0 [G*H, I], weight_hh_l0 [G*H, H], bias_ih_l0, bias_hh_l0.
+    """Weights kept as torch.nn keeps them: weight_ih_l0 [G*H, I], weight_hh_l0 [G*H, H], two biases [G*H].
 
     `gates` lists the cell's gates in torch's order; `recurrent_bias` names, by gate, the parameter that
     torch's second bias is when it is not simply added to the first.
@@ -71,8 +71,8 @@ class Packed(Layer):
     @property
     def all_weights(self) -> list[list[Tensor]]:
         """The packed weights by layer and direction, as torch.nn lists them."""
-        ends = [f"_l{k}{s}" for k in range(self.num_layers) for s in ("", "_reverse")[: self.directions]]
-        return [[w for name, w in self.named_parameters() if name.partition("_l")[1:] == end] for end in ends]
+        ends = [f"{k}{s}" for k in range(self.num_layers) for s in ("", "_reverse")[: self.directions]]
+        return [[w for name, w in self.named_parameters() if name.partition("_l")[2] == end] for end in ends]
 
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
         """Views of the packed weights under the equations' names; a bias b_* is the sum of torch's two."""
@@ -87,7 +87,7 @@ class Packed(Layer):
     def _biases(self, end: str) -> dict[str, Tensor]:
         if not self.bias:
             zero = getattr(self, "weight_hh" + end).new_zeros(self.hidden_size)
-            return {name: zero for name in (*(f"b{g}" for g in self.gates), *self.recurrent_bias.values())}
+            return dict.fromkeys((*(f"b{g}" for g in self.gates), *self.recurrent_bias.values()), zero)
         first = getattr(self, "bias_ih" + end).chunk(len(self.gates))
         second = getattr(self, "bias_hh" + end).chunk(len(self.gates))
         named: dict[str, Tensor] = {}

@@ -52,8 +52,8 @@ def initialise(graph: Graph, weights: Mapping[str, Tensor], hidden: int, scheme:
         weights: tensors by name.
         hidden: H, for the uniform bound 1 / sqrt(H).
         scheme: "standard": matrices of x Glorot-uniform, recurrent (square or block) matrices orthogonal,
-            vectors zero, then what the cell declares (forget bias 1); "uniform": torch's U(-1/sqrt H, 1/sqrt H)
-            for everything, and nothing else.
+            vectors zero, then what the cell declares (forget bias 1); "uniform": torch's
+            U(-1/sqrt H, 1/sqrt H) for everything, and nothing else.
 
     Raises:
         SettingError: no such scheme, or the cell names a rule that does not exist.

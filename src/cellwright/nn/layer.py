@@ -1,7 +1,7 @@
 """The algorithm of every recurrent layer: layers, directions, lengths, dropout between layers. Floor 4.
 
-`Layer` is abstract in one thing: where its weights are kept. `Recurrent` keeps each under its equation's name,
-the drop-ins keep torch.nn's packed tensors.
+`Layer` is abstract in one thing: where its weights are kept. `Recurrent` keeps each under its equation's
+name, the drop-ins keep torch.nn's packed tensors.
 """
 
 from __future__ import annotations

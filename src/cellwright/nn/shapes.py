@@ -52,9 +52,11 @@ def checked_state(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> d
     """The states given, by name, in the shapes of `start`."""
     if set(state) != set(start):
         raise ShapeError(
-            "these are not the states of this layer", got=", ".join(state), expected=", ".join(start), fix="pass back"
-            " the state that the layer returned"
-        )  # fmt: skip
+            "these are not the states of this layer",
+            got=", ".join(state),
+            expected=", ".join(start),
+            fix="pass back the state that the layer returned",
+        )
     for name, value in state.items():
         if value.shape != start[name].shape:
             raise ShapeError(

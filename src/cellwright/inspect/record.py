@@ -1,0 +1,53 @@
+"""Record first, draw later: the value of every gate and state at every step. Floor 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from cellwright.errors import SettingError
+from cellwright.nn.layer import Layer
+
+
+@torch.no_grad()
+def record(
+    layer: Layer,
+    x: Tensor,
+    state: Mapping[str, Tensor] | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+    *,
+    at: int = 0,
+    reverse: bool = False,
+) -> dict[str, Tensor]:
+    """Every value that the equations name, at every step.
+
+    Args:
+        layer: a `cellwright.nn` layer.
+        x: [T, B, I], or [B, T, I] if the layer is batch_first.
+        state, lengths: as in the layer's call.
+        at: which of the stacked layers, from 0.
+        reverse: the backward direction of a bidirectional layer (in the order of x all the same).
+
+    Returns:
+        {name: [T, B, H]} in the order of the equations; steps past a sequence's length mean nothing.
+
+    Raises:
+        SettingError: no such layer or direction. ShapeError: x does not fit.
+
+    >>> import cellwright as cw
+    >>> list(record(cw.nn.Recurrent("lstm", 3, 4), torch.zeros(5, 2, 3)))
+    ['i', 'f', 'g', 'o', 'c', 'h']
+    """
+    if not 0 <= at < layer.num_layers or (reverse and not layer.bidirectional):
+        raise SettingError(
+            "the layer has no such part",
+            got=f"layer {at}{', reverse' if reverse else ''}",
+            expected=f"layers 0 to {layer.num_layers - 1}, {layer.directions} direction(s)",
+        )
+    names = tuple(layer.cell.graph.named)
+    steps = x.transpose(0, 1) if layer.batch_first else x
+    _, _, kept = layer.run(steps, state, lengths, record=names)
+    values = kept[at * layer.directions + int(reverse)]
+    return {name: values[name] for name in names}
