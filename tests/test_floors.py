@@ -34,7 +34,9 @@ def imports(file: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative imports hide the floors"
-            names = {f"cellwright.{alias.name}" for alias in node.names} if node.module == "cellwright" else set()
+            names = (
+                {f"cellwright.{alias.name}" for alias in node.names} if node.module == "cellwright" else set()
+            )
             found |= names or {node.module or ""}
     return {name for name in found if name.split(".")[0] == "cellwright"}
 

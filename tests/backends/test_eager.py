@@ -51,7 +51,8 @@ def by_the_text(made: cw.Cell, call: Call) -> tuple[Tensor, dict[str, Tensor]]:
     outputs, finals = [], []
     for sample in range(call.x.shape[1]):
         state = [
-            call.states[n.name][sample] if n.shape else call.states[n.name][sample, 0] for n in made.graph.states
+            call.states[n.name][sample] if n.shape else call.states[n.name][sample, 0]
+            for n in made.graph.states
         ]
         rows = []
         real = call.x.shape[0] if call.lengths is None else int(call.lengths[sample])

@@ -17,7 +17,9 @@ def test_parameters_are_those_of_the_real_layer(name: str, hidden: int, inputs: 
     assert sum(t.parameters for t in terms) == sum(p.numel() for p in layer.parameters())
 
 
-@pytest.mark.parametrize(("name", "gates"), [("elman", 1), ("gru", 3), ("gru_v1", 3), ("lstm", 4), ("coupled", 3)])
+@pytest.mark.parametrize(
+    ("name", "gates"), [("elman", 1), ("gru", 3), ("gru_v1", 3), ("lstm", 4), ("coupled", 3)]
+)
 def test_multiply_adds_are_the_textbook_count(name: str, gates: int) -> None:
     hidden, inputs = 32, 20
     terms = count(LIBRARY[name].graph, {"H": hidden, "I": inputs})

@@ -6,7 +6,8 @@ from cellwright.compiler.dims import Dim, parse_shape, show_shape
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("H", 12), ("4*H", 48), ("H*4", 48), ("H + I", 17), ("H/heads", 3), ("rank", 7), ("16", 16)]
+    ("text", "value"),
+    [("H", 12), ("4*H", 48), ("H*4", 48), ("H + I", 17), ("H/heads", 3), ("rank", 7), ("16", 16)],
 )
 def test_evaluate(text: str, value: int) -> None:
     assert Dim.parse(text, {"heads": 4, "rank": 7}).evaluate({"H": 12, "I": 5}) == value

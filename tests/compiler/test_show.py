@@ -20,9 +20,9 @@ def test_every_table_has_every_row(table: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", LIBRARY)
 def test_the_docstring_is_the_equations(name: str) -> None:
     written = [line.strip() for line in (LIBRARY[name].__doc__ or "").splitlines() if "_t = " in line]
-    assert [line.rpartition(": ")[2].removesuffix(", or relu in the place of tanh.") for line in written] == cw.show(
-        LIBRARY[name]
-    ).splitlines()
+    assert [
+        line.rpartition(": ")[2].removesuffix(", or relu in the place of tanh.") for line in written
+    ] == cw.show(LIBRARY[name]).splitlines()
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -48,7 +48,11 @@ def test_every_operation_prints_in_every_notation() -> None:
         a = cw.relu(W @ x) + cw.softplus(U.T @ h) / (1 + cw.exp(-b)) - cw.abs(h) ** 2
         d = cw.where(a <= 0, cw.minimum(a, b), cw.maximum(a, -b)) + cw.where(a < b, cw.sin(a), cw.cos(a))
         e = cw.layer_norm(cw.blocks(R, d), b) * cw.softmax(d) + cw.cumsum(d) * cw.sqrt(cw.sum(d * d))
-        f = cw.concat(cw.part(e, 0, 2), cw.part(e, 1, 2)) + J @ cw.concat(h, x) * cw.max(d) + cw.log(cw.exp(e))
+        f = (
+            cw.concat(cw.part(e, 0, 2), cw.part(e, 1, 2))
+            + J @ cw.concat(h, x) * cw.max(d)
+            + cw.log(cw.exp(e))
+        )
         g = cw.where(f == 0, 1.0, f) - (a - (b - d)) * (-n)
         return cw.tanh(g) * cw.sigmoid(g), n + cw.mean(g)
 

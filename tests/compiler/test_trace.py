@@ -27,7 +27,12 @@ def test_leaves_and_names_come_from_the_function() -> None:
     graph = plain.graph
     assert [n.name for n in graph.inputs + graph.states + graph.parameters] == ["x", "h", "W", "U", "b"]
     assert list(graph.named) == ["z", "h"]
-    assert (graph.name, graph.doc, graph.facts.year, dict(graph.hyper)) == ("plain", "One line.", 2026, {"scale": 2.0})
+    assert (graph.name, graph.doc, graph.facts.year, dict(graph.hyper)) == (
+        "plain",
+        "One line.",
+        2026,
+        {"scale": 2.0},
+    )
     assert shapes(plain) == {"x": "[I]", "h": "[H]", "W": "[H, I]", "U": "[H, H]", "b": "[H]", "z": "[H]"}
 
 
@@ -112,7 +117,11 @@ REFUSALS = [
     (lambda x, h, *, W, U, b: h if (W @ x + U @ h + b) > 0 else x, "Python `if`", "where(condition, a, b)"),
     (lambda x, h, *, W, U, b: tanh(W @ h + U @ h + b), "sizes of `matmul` do not fit", "[H, I] @ [H]"),
     (lambda x, h, *, W, U, b: tanh(W @ x + x + U @ h + b), "sizes of `add` do not fit", "[H] and [I]"),
-    (lambda x, h, *, W, U, b: tanh(W @ x + U @ h), "parameter `b` is not used", "take it out of the signature"),
+    (
+        lambda x, h, *, W, U, b: tanh(W @ x + U @ h),
+        "parameter `b` is not used",
+        "take it out of the signature",
+    ),
     (lambda x, h, *, W, U, b: (h, tanh(W @ x + U @ h + b)), "returns every state once", "return h"),
     (lambda x, h, *, W, U, b: None, "returns every state once", "expected return h"),
     (lambda x, h, *, W, U, b: W @ x + U @ h + sum(b), "loop over a value", "part("),
@@ -122,7 +131,11 @@ REFUSALS = [
     (lambda x, h, *, W, U, b: math.tanh(W @ x + U @ h + b), "Python number", "words of cellwright"),
     (lambda x, h, *, W, U, b: (W @ x + U @ h + b)[0] * h, "indexing a value", "part("),
     (lambda x, h, *, W, U, b: (W @ x + U @ h + b).tanh(), "attribute `.tanh`", "tanh(v)"),
-    (lambda x, h, *, W, U, b: [tanh(W @ x + U @ h + b) for _ in range(b)][0], "a count or an index", "keyword"),
+    (
+        lambda x, h, *, W, U, b: [tanh(W @ x + U @ h + b) for _ in range(b)][0],
+        "a count or an index",
+        "keyword",
+    ),
     (lambda x, h, *, W, U, b: tanh(W @ x + U @ h + b) + "a", "cannot take this value", "got str"),
     (lambda x, h, *, W, U, b: cw.mean(W @ x + U @ h + b), "the new `h` is a scalar", "h: '[]'"),
     (lambda x, h, *, W, U, b: (h * W) @ x + U @ h + b, "sizes of `mul` do not fit", "[H] and [H, I]"),
@@ -157,7 +170,9 @@ def test_several_mistakes_are_reported_together() -> None:
 
 
 def test_a_bad_annotation() -> None:
-    with pytest.raises(CellError, match=r"annotation of `A` is not a shape.*not a number nor a hyper-parameter"):
+    with pytest.raises(
+        CellError, match=r"annotation of `A` is not a shape.*not a number nor a hyper-parameter"
+    ):
 
         @cell
         def wrong(x, h, *, W, A: "[H/heads, H]"):

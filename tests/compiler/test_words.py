@@ -27,7 +27,9 @@ def test_words_on_tensors(word: str, torch_word: Any, v: torch.Tensor) -> None:
     torch.testing.assert_close(getattr(cw, word)(v), torch_word(v))
 
 
-@pytest.mark.parametrize("op", [row for row in OPS.values() if row.number is not None], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "op", [row for row in OPS.values() if row.number is not None], ids=lambda row: row.name
+)
 def test_the_number_column_is_the_tensor_column(op: Any) -> None:
     operands = [P, V.flip(0), V][: op.arity] if op.name != "where" else [V < 0, V, P]
     expected = op.tensor(*operands)

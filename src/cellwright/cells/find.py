@@ -40,9 +40,10 @@ def _split(name: str) -> tuple[str, dict[str, object]]:
         return name, {}
     try:
         call = ast.parse(name[name.index("(") :].replace("(", "f(", 1), mode="eval").body
-        assert isinstance(call, ast.Call)
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError(name)
         hyper = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError, AssertionError):
+    except (SyntaxError, ValueError):
         raise CellError(
             "the hyper-parameters of the cell cannot be read",
             got=name,

@@ -75,7 +75,7 @@ def latex(graph: Graph) -> str:
 
 
 def mathml(graph: Graph) -> list[str]:
-    """One `<math>` element for each equation, in the order of `lines`; its `alttext` is the equation as text."""
+    """One `<math>` element for each equation, in the order of `lines`; `alttext` is the equation as text."""
     elements = []
     for left, right, index in lines(graph):
         sides = _markup(graph.nodes[index]), _write(graph, index, _WEB, top=True)

@@ -68,6 +68,14 @@ class Cell:
             trace(self.function, self.graph.facts, {**dict(self.graph.hyper), **hyper}), self.function
         )
 
+    def __reduce__(self) -> tuple[type[Cell], tuple[Graph]]:
+        """A cell is pickled as its graph: the other side needs no source."""
+        return Cell, (self.graph,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cell:
+        """A cell never changes, so a copy is the cell itself."""
+        return self
+
     def __repr__(self) -> str:
         names = ", ".join(n.name for n in (*self.graph.inputs, *self.graph.states))
         return f"<cell {self.name}({names}): {len(self.graph.parameters)} parameters>"

@@ -201,7 +201,7 @@ class LSTM(Packed):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if not 0 <= proj_size < hidden_size:
+        if proj_size and not 0 < proj_size < hidden_size:
             raise SettingError("proj_size does not fit", got=proj_size, expected=f"0 to {hidden_size - 1}")
         super().__init__(
             cells.lstm_projected.configure(P=proj_size) if proj_size else cells.lstm,

@@ -1,0 +1,36 @@
+"""Which backend runs, and why not the others."""
+
+import pytest
+import torch
+
+import cellwright as cw
+from cellwright.runtime.choose import BACKENDS
+
+
+def test_explain_says_why_not() -> None:
+    x = torch.zeros(4, 2, 3)
+    assert cw.explain(cw.nn.LSTM(3, 4), x) == "runs on: stock"
+    assert "not stock: torch has no kernel of its own for the equations of `gru_v1`" in cw.explain(
+        cw.nn.Recurrent("gru_v1", 3, 4), x
+    )
+    assert "not stock: torch's kernel takes no empty sequence" in cw.explain(
+        cw.nn.Recurrent("gru", 3, 4), x, lengths=[0, 1]
+    )
+
+
+def test_a_layer_can_name_its_backend() -> None:
+    assert (
+        cw.explain(cw.nn.Recurrent("lstm", 3, 4, backend="eager"), torch.zeros(4, 2, 3)) == "runs on: eager"
+    )
+    with pytest.raises(cw.SettingError, match="the backend stock cannot run this.*no kernel of its own"):
+        cw.nn.Recurrent("peephole", 3, 4, backend="stock")(torch.zeros(4, 2, 3))
+    with pytest.raises(cw.SettingError, match=f"no such backend: got cuda9, expected {', '.join(BACKENDS)}"):
+        cw.nn.Recurrent("lstm", 3, 4, backend="cuda9")(torch.zeros(4, 2, 3))
+
+
+def test_the_environment_names_a_backend_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = cw.nn.LSTM(3, 4), torch.zeros(4, 2, 3)
+    monkeypatch.setenv("CELLWRIGHT_BACKEND", "eager")
+    assert cw.explain(layer, x) == "runs on: eager"
+    monkeypatch.setenv("CELLWRIGHT_BACKEND", "")
+    assert cw.explain(layer, x) == "runs on: stock"
