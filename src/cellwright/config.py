@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 VARIABLES = {
+    "CELLWRIGHT_DEBUG": "anything: the command line shows the traceback of an error",
     "CELLWRIGHT_DEVICE": "the device that `auto` stands for: cpu, cuda or cuda:N",
 }
 

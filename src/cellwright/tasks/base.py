@@ -21,7 +21,7 @@ from cellwright.cells import get as find_cell
 from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
-from cellwright.errors import RunError, SettingError, UserError
+from cellwright.errors import DataError, RunError, SettingError, UserError
 from cellwright.tasks import loop
 from cellwright.tasks.history import History
 from cellwright.tasks.plan import Plan
@@ -161,7 +161,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         device = _device(self.device)
         train, valid, held = self._parts(X, y, test)
         with seeded(self.seed, device):
-            facts = as_read(self.learn(train))
+            facts = _plain(self.learn(train))
             network = self.build(cell, facts).to(device)
             snapshot = None if run is None else run.begin(self._document(facts, cell), self._changeable())
             outcome = loop.train(
@@ -345,6 +345,16 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
 
     def _changeable(self) -> frozenset[str]:
         return frozenset(setting.name for setting in fields(self) if setting.metadata.get("on_resume"))
+
+
+def _plain(facts: Facts) -> Facts:
+    """The facts as a loaded run will have them, so that training and prediction cannot differ."""
+    try:
+        plain: Facts = as_read(facts)
+    except ValueError as error:
+        fix = "look for missing or infinite values"
+        raise DataError("the training data give facts that are not numbers", got=error, fix=fix) from error
+    return plain
 
 
 def _device(name: str) -> torch.device:

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 T = TypeVar("T")
 
-_KINDS: dict[type, tuple[type, str]] = {
-    bool: (bool, "true or false"),
+_KINDS: dict[type, tuple[type | tuple[type, ...], str]] = {
+    bool: ((bool, np.bool_), "true or false"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
     str: (str, "a text"),
