@@ -144,6 +144,8 @@ class _Level:
 
     def mix(self, contexts: Ints, tokens: Ints, shorter: Floats, size: int) -> Floats:
         """p(token | context), given p(token | the shorter context)."""
+        if not len(self.grams):  # training tokens fewer than this n-gram is long
+            return shorter
         at = _find(self.contexts, contexts)
         gram = _find(self.grams, np.where(contexts >= 0, contexts * size + tokens, -1))
         count = np.where(gram >= 0, self.counts[gram], 0)

@@ -94,7 +94,11 @@ TABLES = {
     ),
     "header alone": ("a.csv", b"text,label\n", ["a header and no rows", "a.csv", "got text, label"]),
     "bad json": ("a.jsonl", b'{"a": 1}\n{"a": \n', ["a line that is no JSON", "a.jsonl, line 2"]),
-    "half a surrogate pair": ("a.jsonl", b'{"a": "\\ud800"}\n', ["a line that is no JSON", "a.jsonl, line 1"]),
+    "half a surrogate pair": (
+        "a.jsonl",
+        b'{"a": "\\ud800"}\n',
+        ["a line that is no JSON", "a.jsonl, line 1"],
+    ),
     "json list": ("a.ndjson", b"[1, 2]\n", ["a JSON line that is no object", "a.ndjson, line 1", "got list"]),
     "json objects of nothing": ("a.jsonl", b"{}\n{}\n", ["rows but no columns", "a.jsonl"]),
     "bad parquet": ("a.parquet", b"PAR1 no", ["the Parquet file does not read", "a.parquet"]),
@@ -154,7 +158,11 @@ SERIES = {
         pickle.dumps([1, 2]),
         ["a.npz", "pickled objects, which are never loaded"],
     ),
-    "no x": ("a.npz", npz_bytes(z=np.zeros((2, 3))), ["no series in the arrays", "got z [2, 3]", "[N, T, C]"]),
+    "no x": (
+        "a.npz",
+        npz_bytes(z=np.zeros((2, 3))),
+        ["no series in the arrays", "got z [2, 3]", "[N, T, C]"],
+    ),
     "flat x": ("a.npz", npz_bytes(x=np.zeros(3)), ["no series in the arrays", "got x [3]"]),
     "text x": ("a.npz", npz_bytes(x=np.array([["a", "b"]])), ["an array that is not of numbers", "x: <U1"]),
     "labels": (
@@ -178,11 +186,19 @@ SERIES = {
         b"t1,t2,label\n1,2,a\n3,x,b\n",
         ["text in a numeric column", "a.csv, line 3, column t2", "got 'x'"],
     ),
-    "an empty label": ("a.csv", b"t1,t2,label\n1,2,a\n3,4,\n", ["an empty label", "a.csv, line 3, column label"]),
+    "an empty label": (
+        "a.csv",
+        b"t1,t2,label\n1,2,a\n3,4,\n",
+        ["an empty label", "a.csv, line 3, column label"],
+    ),
 }
 
 FORECASTS = {
-    "no number": (b"date,word\n2020,a\n2021,b\n", {}, ["no numeric column to forecast", "columns date, word"]),
+    "no number": (
+        b"date,word\n2020,a\n2021,b\n",
+        {},
+        ["no numeric column to forecast", "columns date, word"],
+    ),
     "text in the target": (
         b"date,y\n2020-01,1\n2020-02,2\n2020-03,n.a.\n",
         {"targets": ["y"]},
@@ -234,9 +250,16 @@ FORECASTS = {
         ["1 monthly stamps missing between 2020-02-01 and 2020-04-01"],
     ),
     "off the step": (
-        b"date,y\n" + b"".join(b"2020-01-01 %02d:00,1\n" % hour for hour in range(23)) + b"2020-01-01 22:17,1\n",
+        b"date,y\n"
+        + b"".join(b"2020-01-01 %02d:00,1\n" % hour for hour in range(23))
+        + b"2020-01-01 22:17,1\n",
         {},
-        ["a time stamp off the regular step", "a.csv, line 25, column date", "got 2020-01-01 22:17", "hourly"],
+        [
+            "a time stamp off the regular step",
+            "a.csv, line 25, column date",
+            "got 2020-01-01 22:17",
+            "hourly",
+        ],
     ),
     "no time": (
         b"date,y\n2020-01,1\nsoon,2\n",
@@ -261,7 +284,11 @@ TEXT_TABLES = {
         {"label": "coarce"},
         ["no such column", "got --label coarce", "expected question, coarse, fine", "did you mean coarse?"],
     ),
-    "no such text": (b"text,label\na,1\nb,2\n", {"text": "zzz"}, ["got --text zzz", "set --text to one of them"]),
+    "no such text": (
+        b"text,label\na,1\nb,2\n",
+        {"text": "zzz"},
+        ["got --text zzz", "set --text to one of them"],
+    ),
     "one for both": (
         b"text,label\na,1\nb,2\n",
         {"text": "text", "label": "text"},
@@ -367,7 +394,11 @@ def test_labels_where_they_are_needed(tmp_path):
         ("a.csv", b'a,b\n"1\n2",2\n\n3,\n', "a.csv, line 5, column b"),
         ("a.tsv", b"7\t2\n3\t\n", "a.tsv, line 2, column column_2"),
         ("a.jsonl", b'{"a": 1, "b": 2}\n\n{"a": 1}\n', "a.jsonl, line 3, column b"),
-        ("a.parquet", parquet_bytes(pl.DataFrame({"a": [1, 2], "b": [1.0, None]})), "a.parquet, row 2, column b"),
+        (
+            "a.parquet",
+            parquet_bytes(pl.DataFrame({"a": [1, 2], "b": [1.0, None]})),
+            "a.parquet, row 2, column b",
+        ),
     ],
 )
 def test_empty_cells_are_named_where_asked(tmp_path, name, content, where):
@@ -382,7 +413,10 @@ def test_empty_cells_are_named_where_asked(tmp_path, name, content, where):
 
 
 def test_splits():
-    refused(lambda: split_examples(4, ["a"] * 4, (0.5, 0.5), 0), ["one class only", "got a", "at least two classes"])
+    refused(
+        lambda: split_examples(4, ["a"] * 4, (0.5, 0.5), 0),
+        ["one class only", "got a", "at least two classes"],
+    )
     refused(lambda: split_examples(2, None, (0.8, 0.1, 0.1), 0), ["too few examples to split", "got 2"])
     refused(lambda: split_examples(3, list("abc"), (0.8, 0.2), 0), ["too few examples to split", "got 3"])
     refused(lambda: split_time(4, (0.8, 0.1, 0.1)), ["too few rows to split", "got 4"])

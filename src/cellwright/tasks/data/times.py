@@ -167,15 +167,19 @@ def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
 
 
 def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
-    written = [_canonical(cell) for cell in strings(frame, column)]
-    bad = next((row for row, cell in enumerate(written) if cell is None), None)
+    matches = [_STAMP.fullmatch(cell.strip()) if cell else None for cell in strings(frame, column)]
+    written = [_canonical(match) if match else "" for match in matches]
+    bad = next((row for row, match in enumerate(matches) if match is None), None)
     if bad is None:
         try:
             stamps: Stamps = np.array(written, dtype="datetime64[us]")
-            stamps -= _offsets(frame, column)
-            return stamps
         except ValueError:  # a month 13, a 30th of February: find which
             bad = next(row for row, cell in enumerate(written) if not _exists(cell))
+        else:
+            stamps -= np.array(
+                [_minutes_ahead(match["z"]) for match in matches if match], dtype="timedelta64[m]"
+            )
+            return stamps
     cell = frame[column][bad]
     raise DataError(
         "no time" if cell is not None else "an empty time",
@@ -186,27 +190,23 @@ def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
     )
 
 
-def _canonical(cell: str | None) -> str | None:
-    """A time in numpy's own form, without its offset; None where it is no time."""
-    match = _STAMP.fullmatch(cell.strip()) if cell else None
-    if match is None:
-        return None
-    year, month, day = match["Y"], match["m"] or "1", match["d"] or "1"
-    second = (match["S"] or "00").replace(",", ".")
-    return f"{year}-{month:0>2}-{day:0>2}T{match['H'] or '0':0>2}:{match['M'] or '00'}:{second}"
+def _canonical(match: re.Match[str]) -> str:
+    """A time in numpy's own form, without its offset."""
+    year, month, day, hour, minute, second = match.group("Y", "m", "d", "H", "M", "S")
+    clock = f"{hour:0>2}:{minute}:{(second or '00').replace(',', '.')}" if hour else "00:00:00"
+    return f"{year}-{month or '1':0>2}-{day or '1':0>2}T{clock}"
 
 
-def _offsets(frame: pl.DataFrame, column: str) -> npt.NDArray[np.timedelta64]:
-    """How far each stamp's clock is ahead of UTC; zero where none is written."""
-    minutes = []
-    for cell in strings(frame, column):
-        zone = _STAMP.fullmatch((cell or "").strip())["z"]  # type: ignore[index]
-        digits = "" if zone in (None, "Z") else zone.replace(":", "")
-        minutes.append(int(f"{digits[0]}1") * (int(digits[1:3]) * 60 + int(digits[3:])) if digits else 0)
-    return np.array(minutes, dtype="timedelta64[m]")
+def _minutes_ahead(zone: str | None) -> int:
+    """How far a clock is ahead of UTC; zero where no offset is written."""
+    if zone in (None, "Z"):
+        return 0
+    digits = str(zone)[1:].replace(":", "")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return -minutes if str(zone).startswith("-") else minutes
 
 
-def _exists(cell: str | None) -> bool:
+def _exists(cell: str) -> bool:
     try:
         np.datetime64(cell)
     except ValueError:
