@@ -1,0 +1,85 @@
+"""`cellwright doctor`: what this machine can run, and why not the rest. Floor 7."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import torch
+
+from cellwright import config
+from cellwright.cli.screen import table
+from cellwright.cli.version import of
+from cellwright.nn import Recurrent
+from cellwright.runtime.choose import BACKENDS, explain
+
+COMPILERS = ("c++", "g++", "clang++")
+PROBES = ("lstm", "peephole")
+
+
+def run() -> None:
+    """Print one row for each thing that matters."""
+    rows = [(name, look()) for name, look in CHECKS]
+    rows += [(f"backend for {cell}", _backend(cell)) for cell in PROBES]
+    rows += [(name, config.read(name) or f"not set ({about})") for name, about in config.VARIABLES.items()]
+    table(("what", "found"), rows)
+
+
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _torch() -> str:
+    return f"{of('torch')}, {torch.get_num_threads()} threads of {os.cpu_count()} processors"
+
+
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none that torch can use: everything runs on the CPU"
+    return ", ".join(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count()))
+
+
+def _compiler() -> str:
+    """The C++ compiler, looked for in the order of the design: $CXX, the usual names, the ziglang package."""
+    named = os.environ.get("CXX")
+    for name in (named, *COMPILERS):
+        found = shutil.which(name) if name else None
+        if found:
+            return f"{found} ({_first_line(found)})"
+    if importlib.util.find_spec("ziglang") is not None:
+        return "the ziglang package"
+    looked = ", ".join([f"$CXX ({named or 'not set'})", *COMPILERS, "the ziglang package"])
+    return f"none: looked for {looked}; cells run without kernels of their own"
+
+
+def _first_line(compiler: str) -> str:
+    try:
+        said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"but it does not run: {error}"
+    return said.splitlines()[0] if said else "it says nothing"
+
+
+def _backend(cell: str) -> str:
+    """The backend of a small call, and why not those before it."""
+    with torch.random.fork_rng(devices=[]):
+        layer = Recurrent(cell, 2, 4)
+    return "; ".join(line.strip() for line in explain(layer, torch.zeros(3, 1, 2)).splitlines())
+
+
+def _all_backends() -> str:
+    return ", ".join(BACKENDS)
+
+
+CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("cellwright", lambda: of("cellwright")),
+    ("Python", _python),
+    ("torch", _torch),
+    ("GPU", _gpu),
+    ("C++ compiler", _compiler),
+    ("backends, in order", _all_backends),
+)
