@@ -75,6 +75,7 @@ ROWS: tuple[Op, ...] = (
     Op("turn_blocks", 1, "arrange", lambda s, _: (s[0][0], s[0][2], s[0][1]), lambda a: a.transpose(1, 2), cost=0),
     Op("columns", 1, "arrange", _columns, lambda a, start, size: a[..., start : start + size], cost=0),
     Op("spread", 2, "pointwise", _spread, lambda a, like: a.expand_as(like), cost=0),
+    Op("copy", 1, "pointwise", lambda s, _: s[0], lambda a: a, cost=0),
     Op("size", 1, "reduce", lambda s, _: (), lambda a: a.new_full((), a.shape[-1]), cost=0),
     Op("sum_matrix", 1, "reduce", lambda s, _: (), lambda a: a.sum()),
     Op("piece", -1, "arrange", _piece, _take_piece, cost=0),
