@@ -80,7 +80,8 @@ def total(builder: Builder, index: int, gradients: list[int]) -> int:
     if builder.shape(whole) != builder.shape(index):
         whole = builder.add("spread", whole, index)
     node = builder.nodes[index]
-    return builder.add("add", whole, builder.constant(0.0), name=f"d{node.name}" if node.name else "")
+    name = f"d{node.name}_prev" if node.op == "state" else f"d{node.name}"
+    return builder.add("add", whole, builder.constant(0.0), name=name if node.name else "")
 
 
 def interpret_adjoint(

@@ -7,7 +7,8 @@ Here it is decided what is kept for the way back and what is computed anew, and 
     carry     [2, B, width]   the gradient of a state, handed from step to step on the way back
     fixed     [width]         weights
 
-A kept value lies where a feed lay that nobody reads any more: it costs no memory.
+Arrays of leaves bear their names; the others' names begin with a dot. A kept value lies where a feed lay that
+nobody reads any more: it costs no memory.
 """
 
 from __future__ import annotations
@@ -132,6 +133,9 @@ class _Maker:
         self.returns = tuple(self._own(builder, at[k]) for k in adjoint.returns)
         names = {leaf: (adjoint.nodes[leaf].op, adjoint.nodes[leaf].name) for leaf in self.vectors}
         self.gradient = {names[leaf]: self._own(builder, at[g]) for leaf, g in self.vectors.items()}
+        for state in self.step.states:
+            if ("state", state.name) not in self.gradient:
+                self.gradient[("state", state.name)] = _zero(builder, state)
         self.outers = {
             name: [(op, self._own(builder, at[d]), at[v]) for op, d, v in outers]
             for name, outers in self.matrices.items()
@@ -141,7 +145,10 @@ class _Maker:
 
     @staticmethod
     def _own(builder: Builder, k: int) -> int:
-        return builder.add("copy", k) if builder.nodes[k].op in ANY_LEAF else k
+        """A stored value is a row's own work: not a leaf, a product or a rearrangement."""
+        op = builder.nodes[k].op
+        bare = op in ANY_LEAF or ALL[op].kind in ("product", "along", "arrange")
+        return builder.add("copy", k) if bare else k
 
     def _choose_kept(self) -> None:
         """Walk back from the gradients: a forward value is kept unless it is cheap from what is there anyway."""
@@ -184,7 +191,7 @@ class _Maker:
             return False
         for o in reads(node.op, node.operands):
             leaf = self.nodes[o]
-            feed = leaf.op == "input" and self.places[("input", leaf.name)].array.startswith("feed")
+            feed = leaf.op == "input" and self.places[("input", leaf.name)].array.startswith(".feed")
             if feed and not self._passes(k):
                 return False
             if self._computed(o) and o not in there:
@@ -225,7 +232,7 @@ class _Maker:
         needed_late = self._needed_late()
         free = [
             k for k, n in enumerate(self.nodes)
-            if n.op == "input" and n.shape and self.places[("input", n.name)].array.startswith("feed")
+            if n.op == "input" and n.shape and self.places[("input", n.name)].array.startswith(".feed")
             and k not in needed_late
         ]  # fmt: skip
         slots: dict[int, Place] = {}
@@ -236,7 +243,7 @@ class _Maker:
                 free.remove(feed)
                 slots[k] = self.places[("input", self.nodes[feed].name)]
             else:
-                slots[k] = Place("kept", "step", self.kept_width)
+                slots[k] = Place(".kept", "step", self.kept_width)
                 self.kept_width = self.kept_width + width(self.nodes[k])
         return slots
 
@@ -264,9 +271,8 @@ class _Maker:
         d_of, d_stores, total = self._layout_of_d()
         sum_of, sums, sums_width = self._layout_of_sums()
         stores = [
-            (self.gradient[("state", s.name)], Place(f"d{s.name}_carry", "carry_out"))
+            (self.gradient[("state", s.name)], Place(f".carry {s.name}", "carry_out"))
             for s in self.step.states
-            if ("state", s.name) in self.gradient
         ]
         stores += d_stores
         builder, place, loads = Builder(), {}, {}
@@ -333,7 +339,7 @@ class _Maker:
         for name, k in wanted:
             # A feed keeps a column of its own even if it shares its gradient: its block stays one block.
             if name or k not in self.d_at:
-                stores.append((k, Place("d", "step", total)))
+                stores.append((k, Place(".d", "step", total)))
                 self.d_at.setdefault(k, total)
                 if name:
                     d_of[name] = total
@@ -370,7 +376,7 @@ def _feed_blocks(hoisted: Hoisted) -> tuple[FeedBlock, ...]:
             offsets.append(total)
             node = hoisted.graph.nodes[hoisted.feeds[k].matrix]
             total = total + (node.shape[0] if len(node.shape) == 2 else _rows(node))
-        blocks.append(FeedBlock(f"feed_{number}", tuple(members), tuple(offsets), total))
+        blocks.append(FeedBlock(f".feed_{number}", tuple(members), tuple(offsets), total))
     return tuple(blocks)
 
 
@@ -387,9 +393,9 @@ def _leaf_places(hoisted: Hoisted, blocks: tuple[FeedBlock, ...]) -> dict[tuple[
         for k, offset in zip(block.feeds, block.offsets):
             places[("input", hoisted.feeds[k].name)] = Place(block.array, "step", offset)
     for position, state in enumerate(hoisted.step.states):
-        places[("gradient", state.name)] = Place(f"d{state.name}_carry", "carry_in")
+        places[("gradient", state.name)] = Place(f".carry {state.name}", "carry_in")
         if position == 0:
-            places[("gradient", "")] = Place("dy", "step")
+            places[("gradient", "")] = Place(".dy", "step")
     return places
 
 
@@ -406,6 +412,12 @@ def _with_output_gradient(adjoint: Adjoint, step: Graph) -> Adjoint:
     results = tuple((place[a], place[b]) for a, b in adjoint.results)
     returns = tuple(place[k] for k in adjoint.returns)
     return Adjoint(tuple(builder.nodes), returns, tuple(place[k] for k in adjoint.seeds), results)
+
+
+def _zero(builder: Builder, state: Node) -> int:
+    zero = builder.constant(0.0)
+    like = builder.leaf("state", state.name, state.shape)
+    return builder.add("spread", zero, like) if state.shape else builder.add("copy", zero)
 
 
 def _outers(nodes: tuple[Node, ...], k: int) -> list[tuple[str, int, int]]:
