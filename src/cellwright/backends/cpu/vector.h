@@ -4,10 +4,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
-
 #if defined(__AVX512F__)
 #define BYTES 64
 #define REGISTERS 32
@@ -249,8 +245,8 @@ INLINE V cos_(V x) { return wave(x, 1); }
 struct NoDenormals {
 #if defined(__SSE__)
   unsigned before;
-  NoDenormals() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040); }
-  ~NoDenormals() { _mm_setcsr(before); }
+  NoDenormals() : before(__builtin_ia32_stmxcsr()) { __builtin_ia32_ldmxcsr(before | 0x8040); }
+  ~NoDenormals() { __builtin_ia32_ldmxcsr(before); }
 #elif defined(__aarch64__)
   uint64_t before;
   NoDenormals() {

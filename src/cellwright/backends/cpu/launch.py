@@ -1,0 +1,343 @@
+"""Running an emitted program on tensors: the hoisted products, the kernel, and the products after it. Floor 2.
+
+All here is plain computation without autograd: `function` gives it derivatives.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cellwright.backends.cpu.emit import NUMBERS, Entry, Program, emit
+from cellwright.backends.cpu.names import field, word
+from cellwright.backends.cpu.toolchain import library
+from cellwright.compiler.dims import Dim
+from cellwright.compiler.graph import Graph
+from cellwright.compiler.routine import FeedBlock, Pair
+
+_HERE = Path(__file__).parent
+SMALL = 200_000
+
+
+@dataclass(frozen=True)
+class Given:
+    """The tensors of one call, in the program's order.
+
+    operands: [T, B, K] per feed block; matrices and biases per feed; inputs [T, B, size] and weights that the step
+    reads itself; starts [B, size] per state; lengths [B] int64 or None.
+    """
+
+    operands: tuple[Tensor, ...]
+    matrices: tuple[Tensor, ...]
+    biases: tuple[Tensor | None, ...]
+    inputs: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...]
+    starts: tuple[Tensor, ...]
+    lengths: Tensor | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the way back needs: histories of the states [T, B, size] (the first is y), feeds, other kept values."""
+
+    histories: tuple[Tensor, ...]
+    feeds: tuple[Tensor, ...]
+    kept: Tensor
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """In the order of `Given`."""
+
+    operands: tuple[Tensor, ...]
+    matrices: tuple[Tensor, ...]
+    biases: tuple[Tensor | None, ...]
+    inputs: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...]
+    starts: tuple[Tensor, ...]
+
+
+class Kernel:
+    """A built program for one type of numbers."""
+
+    def __init__(self, graph: Graph, dtype: torch.dtype) -> None:
+        self.program = emit(graph)
+        self.dtype = dtype
+        defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
+        built = library(_prelude() + self.program.text, word(graph.name), defines)
+        self.forward, self.backward = built.forward, built.backward
+        self.panels = {"forward": built.forward_panels, "backward": built.backward_panels}
+        for panels in self.panels.values():
+            panels.restype = ctypes.c_int64
+        self.run = _pool().run
+        step = self.program.hoisted.step
+        self.nodes = {(n.op, n.name): n for n in step.nodes}
+        self.inputs = [o.name for o in self.program.hoisted.outside if o.kind == "input"]
+        self.weights = [o.name for o in self.program.hoisted.outside if o.kind == "parameter"]
+        self.states = [n.name for n in step.states]
+
+
+@lru_cache(maxsize=256)
+def kernel(graph: Graph, dtype: torch.dtype) -> Kernel:
+    """The built program of a graph; ToolchainError when it cannot be built."""
+    return Kernel(graph, dtype)
+
+
+@lru_cache(maxsize=1)
+def _prelude() -> str:
+    return (_HERE / "vector.h").read_text() + (_HERE / "product.h").read_text()
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ctypes.CDLL:
+    return library((_HERE / "pool.cpp").read_text(), "pool")
+
+
+def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:
+    """y [T, B, size], the last states [B, size], and what the way back needs."""
+    steps, batch = _extent(given)
+    like = given.starts[0]
+    sizes = _sizes(k.program, given)
+    feeds = tuple(_feed(k.program, block, given) for block in k.program.recurrence.blocks)
+    first = like.new_zeros if given.lengths is not None else like.new_empty
+    count = steps if keep else min(steps, 2)
+    histories = tuple(
+        (first if n == 0 else like.new_empty)((steps if n == 0 else count, batch, start.shape[-1]))
+        for n, start in enumerate(given.starts)
+    )
+    kept = like.new_empty((steps, batch, k.program.recurrence.kept.evaluate(sizes)) if keep else 0)
+    last = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
+    arrays = _common(k, given, feeds, histories, kept)
+    arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last)}
+    _call(k, k.program.forward, arrays, given, sizes, keep)
+    return histories[0], last, Kept(histories, feeds, kept)
+
+
+def backward(k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple[Tensor, ...]) -> Gradients:
+    """The gradients of everything given, from those of y and of the last states."""
+    made = k.program.recurrence
+    steps, batch = _extent(given)
+    like, sizes = given.starts[0], _sizes(k.program, given)
+    new = like.new_zeros if given.lengths is not None else like.new_empty
+    d = new((steps, batch, made.d.evaluate(sizes)))
+    left = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
+    threads, width = _threads(k, given, sizes), made.sums.evaluate(sizes)
+    totals = torch.empty((threads, width), dtype=torch.float64)
+    arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
+    arrays |= {"d": d, "dy": dy.contiguous(), "totals": totals, "sums": like.new_empty((threads, width))}
+    for name, from_later, to_start in zip(k.states, given_last, left):
+        arrays[f"given_{word(name)}"] = from_later.contiguous()
+        arrays[f"left_{word(name)}"] = to_start
+        arrays[f"carry_{word(name)}"] = like.new_empty((2, *to_start.shape))
+    _call(k, k.program.backward, arrays, given, sizes, True)
+    return _gradients(k, given, saved, d, totals.sum(0).to(like.dtype), left, sizes)
+
+
+def _common(
+    k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
+) -> dict[str, Tensor]:
+    """Arrays that both ways read."""
+    arrays = {field(b.array): v for b, v in zip(k.program.recurrence.blocks, feeds)}
+    arrays |= {word(n): v.contiguous() for n, v in zip(k.inputs, given.inputs)}
+    arrays |= {word(n): v.contiguous() for n, v in zip(k.weights, given.weights)}
+    arrays |= {f"{word(n)}_0": v.contiguous() for n, v in zip(k.states, given.starts)}
+    arrays |= {word(n): v for n, v in zip(k.states, histories)}
+    return arrays | {"kept": kept}
+
+
+def _call(
+    k: Kernel, entry: Entry, arrays: dict[str, Tensor], given: Given, sizes: dict[str, int], keep: bool
+) -> None:
+    steps, batch = _extent(given)
+    threads = _threads(k, given, sizes)
+    arrays["scratch"] = given.starts[0].new_empty(batch * entry.scratch.evaluate(sizes))
+    rows, lengths = _order(given, threads)
+    ring = -1 if keep else 1
+    numbers = (ctypes.c_int64 * (len(NUMBERS) + len(k.program.letters)))(
+        steps, batch, ring, int(keep), threads, *(sizes[letter] for letter in k.program.letters)
+    )
+    pointers = (ctypes.c_void_p * (2 + len(entry.arrays)))()
+    pointers[0], pointers[1] = rows.data_ptr(), None if lengths is None else lengths.data_ptr()
+    arrays["panels"] = given.starts[0].new_empty(k.panels[entry.name](numbers, pointers))
+    for place, name in enumerate(entry.arrays):
+        pointers[place + 2] = arrays[name].data_ptr()
+    (k.forward if entry.name == "forward" else k.backward)(numbers, pointers, k.run)
+
+
+def _extent(given: Given) -> tuple[int, int]:
+    timed = given.operands[0] if given.operands else given.inputs[0]
+    return timed.shape[0], timed.shape[1]
+
+
+def _order(given: Given, threads: int) -> tuple[Tensor, Tensor | None]:
+    """The rows as threads take them, each its longest first."""
+    batch = given.starts[0].shape[0]
+    if given.lengths is None:
+        return torch.arange(batch, dtype=torch.int32), None
+    order = given.lengths.argsort(descending=True, stable=True).to(torch.int32)
+    bounds = [batch * part // threads for part in range(threads + 1)]
+    pieces = _dealt(order, bounds) if threads > 1 else [order]
+    return torch.cat(pieces), given.lengths.contiguous()
+
+
+def _dealt(order: Tensor, bounds: list[int]) -> list[Tensor]:
+    """Long and short sequences shared out evenly: thread p gets every n-th, and the counts of `bounds`."""
+    threads = len(bounds) - 1
+    hands: list[list[int]] = [[] for _ in range(threads)]
+    room = [bounds[p + 1] - bounds[p] for p in range(threads)]
+    turn = 0
+    for row in order.tolist():
+        while len(hands[turn % threads]) == room[turn % threads]:
+            turn += 1
+        hands[turn % threads].append(row)
+        turn += 1
+    return [torch.tensor(hand, dtype=torch.int32) for hand in hands]
+
+
+def _threads(k: Kernel, given: Given, sizes: dict[str, int]) -> int:
+    steps, batch = _extent(given)
+    work = steps * batch * max(1, sum(w.numel() for w in given.weights))
+    return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
+
+
+def _sizes(program: Program, given: Given) -> dict[str, int]:
+    """The letters' values, from the tensors' shapes."""
+    sizes: dict[str, int] = {}
+    step = program.hoisted.step
+    seen: list[tuple[Dim, int]] = []
+    for node, start in zip(step.states, given.starts):
+        seen += zip(node.shape, start.shape[-1:])
+    graph = program.hoisted.graph
+    for block, operand in zip(program.recurrence.blocks, given.operands):
+        node = graph.nodes[program.hoisted.feeds[block.feeds[0]].operand]
+        seen += zip(node.shape, operand.shape[-1:])
+    for feed, matrix in zip(program.hoisted.feeds, given.matrices):
+        seen += zip(graph.nodes[feed.matrix].shape, matrix.shape)
+    outside = [graph.nodes[o.position] for kind in ("input", "parameter") for o in program.hoisted.outside if o.kind == kind]
+    for node, value in zip(outside, (*given.inputs, *given.weights)):
+        seen += zip(reversed(node.shape), reversed(value.shape))
+    for dim, size in seen:
+        if len(dim.terms) == 1 and dim.terms[0][0]:
+            letter, factor = dim.terms[0]
+            sizes.setdefault(letter, int(size / factor))
+    return sizes | {letter: 0 for letter in program.letters if letter not in sizes}
+
+
+def _feed(program: Program, block: FeedBlock, given: Given) -> Tensor:
+    """All products of one operand at once: [T, B, K] -> [T, B, width]."""
+    place = [b.array for b in program.recurrence.blocks].index(block.array)
+    operand = given.operands[place]
+    steps, batch, _ = operand.shape
+    matrices = [given.matrices[f] for f in block.feeds]
+    biases = [given.biases[f] for f in block.feeds]
+    rows = operand.reshape(steps * batch, -1)
+    if matrices[0].dim() == 3:
+        feed = torch.einsum("npq,rnq->rnp", matrices[0], rows.reshape(-1, *matrices[0].shape[::2])).flatten(1)
+        feed = feed if biases[0] is None else feed + biases[0]
+    elif all(b is None for b in biases):
+        feed = rows @ _joined(matrices).T
+    else:
+        whole = [b if b is not None else m.new_zeros(m.shape[0]) for b, m in zip(biases, matrices)]
+        feed = torch.addmm(_joined(whole), rows, _joined(matrices).T)
+    return feed.view(steps, batch, -1)
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
+
+
+def _gradients(
+    k: Kernel, given: Given, saved: Kept, d: Tensor, sums: Tensor, left: tuple[Tensor, ...], sizes: dict[str, int]
+) -> Gradients:
+    """The products after the loop: every weight's gradient, and the operands'."""
+    made, feeds = k.program.recurrence, k.program.hoisted.feeds
+    steps, batch = _extent(given)
+    flat = d.view(steps * batch, -1)
+    operands, matrices = [], [torch.empty(0)] * len(feeds)
+    for block, operand in zip(made.blocks, given.operands):
+        dx, rows = _block_gradients(k, block, operand, given, flat, sizes)
+        operands.append(dx)
+        for f, dw in zip(block.feeds, rows):
+            matrices[f] = dw
+    biases = tuple(
+        None if b is None else _slice(sums, made.sum_of[f.name], b.shape[0], sizes) for f, b in zip(feeds, given.biases)
+    )
+    inputs = tuple(
+        d[..., made.d_of[n].evaluate(sizes) :][..., : v.shape[-1]] if n in made.d_of else torch.zeros_like(v)
+        for n, v in zip(k.inputs, given.inputs)
+    )
+    weights = tuple(_weight_gradient(k, n, v, given, saved, flat, sums, sizes) for n, v in zip(k.weights, given.weights))
+    return Gradients(tuple(operands), tuple(matrices), biases, inputs, weights, left)
+
+
+def _slice(sums: Tensor, offset: Dim, size: int, sizes: dict[str, int]) -> Tensor:
+    start = offset.evaluate(sizes)
+    return sums[start : start + size]
+
+
+def _block_gradients(
+    k: Kernel, block: FeedBlock, operand: Tensor, given: Given, flat: Tensor, sizes: dict[str, int]
+) -> tuple[Tensor, list[Tensor]]:
+    made, feeds = k.program.recurrence, k.program.hoisted.feeds
+    start = made.d_of[feeds[block.feeds[0]].name].evaluate(sizes)
+    d = flat[:, start : start + block.width.evaluate(sizes)]
+    rows = operand.reshape(flat.shape[0], -1)
+    matrices = [given.matrices[f] for f in block.feeds]
+    if matrices[0].dim() == 3:
+        count, high, wide = matrices[0].shape
+        by_block, by_column = d.reshape(-1, count, high), rows.reshape(-1, count, wide)
+        dx = torch.einsum("npq,rnp->rnq", matrices[0], by_block).reshape(operand.shape)
+        return dx, [torch.einsum("rnp,rnq->npq", by_block, by_column)]
+    dw = d.T @ rows
+    dx = (d @ _joined(matrices)).view(operand.shape)
+    return dx, list(dw.split([m.shape[0] for m in matrices]))
+
+
+def _weight_gradient(
+    k: Kernel, name: str, value: Tensor, given: Given, saved: Kept, flat: Tensor, sums: Tensor, sizes: dict[str, int]
+) -> Tensor:
+    made = k.program.recurrence
+    if name in made.sum_of:
+        return _slice(sums, made.sum_of[name], value.numel(), sizes).reshape(value.shape)
+    total = torch.zeros_like(value, memory_format=torch.contiguous_format)
+    for pair in made.pairs.get(name, ()):
+        _add_pair(total, k, pair, given, saved, flat, sizes)
+    return total
+
+
+def _add_pair(
+    total: Tensor, k: Kernel, pair: Pair, given: Given, saved: Kept, flat: Tensor, sizes: dict[str, int]
+) -> None:
+    """total += the sum over all rows of outer(d, v)."""
+    steps, batch = _extent(given)
+    start, size = pair.d.evaluate(sizes), pair.size.evaluate(sizes)
+    d = flat[:, start : start + size]
+    if pair.v.kind == "previous":
+        place = k.states.index(pair.v.array)
+        history = saved.histories[place]
+        terms = [(d[:batch], given.starts[place])]
+        if steps > 1:
+            terms.append((d[batch:], history[: steps - 1].reshape((steps - 1) * batch, -1)))
+    else:
+        width = total.shape[1] if total.dim() == 2 else total.shape[0] * total.shape[2]
+        terms = [(d, _rows_of(k, pair, given, saved, width, sizes).reshape(steps * batch, -1))]
+    for left, right in terms:
+        if pair.op == "outer":
+            total.addmm_(left.T, right)
+        else:
+            count, high, wide = total.shape
+            total += torch.einsum("rnp,rnq->npq", left.reshape(-1, count, high), right.reshape(-1, count, wide))
+
+
+def _rows_of(k: Kernel, pair: Pair, given: Given, saved: Kept, width: int, sizes: dict[str, int]) -> Tensor:
+    """The rows of a product's operand that is no state: a kept value or an input."""
+    arrays = {b.array: v for b, v in zip(k.program.recurrence.blocks, saved.feeds)}
+    arrays |= dict(zip(k.inputs, given.inputs)) | {".kept": saved.kept}
+    start = pair.v.offset.evaluate(sizes)
+    return arrays[pair.v.array][..., start : start + width]
+
