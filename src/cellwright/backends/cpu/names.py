@@ -48,7 +48,10 @@ def field(array: str) -> str:
     >>> field("U_i"), field(".carry h"), field("scratch")
     ('U_i', 'carry_h', 'scratch_')
     """
-    return array[1:].replace(" ", "_") if array.startswith(".") else word(array)
+    if not array.startswith("."):
+        return word(array)
+    own, _, name = array[1:].partition(" ")
+    return f"{own}_{word(name)}" if name else own
 
 
 def size_text(dim: Dim, of: str = "all.") -> str:
