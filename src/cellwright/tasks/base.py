@@ -222,9 +222,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         """
         document = self.document()
         run = Run.create(path, force=force)
-        run.begin(document)
-        self.history_.write(run.path / "history.jsonl")
-        run.finish(document, self.network_.state_dict(), self.metrics_)
+        run.store(document, self.network_.state_dict(), self.metrics_, self.history_)
         return run
 
     @classmethod

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """A context where the first SIGINT sets `asked`; a second one, or one while `at_once`, interrupts as usual.
+    """A context whose first SIGINT sets `asked`; a second one, or one while `at_once`, interrupts as usual.
 
     Outside the main thread, where Python delivers no signals, or when not `wanted`, it changes nothing.
     """

@@ -125,12 +125,7 @@ class Run:
             _refuse_other_start(self.started(), document, changeable, self.path)
             return self._load_last()
         self._clear()
-        try:
-            (self.path / LAST).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                "cannot make the run folder", where=self.path, got=error.strerror or error
-            ) from error
+        _make(self.path / LAST)
         write_json(self.path / LAST / START, _marked(document))
         return None
 
@@ -181,6 +176,23 @@ class Run:
         write_json(self.path / METRICS, metrics)
         content = {**document, "weights": {"file": WEIGHTS, "sha256": sha256, "tensors": tensors}}
         write_json(self.path / MODEL, _marked(content))
+
+    def store(
+        self,
+        document: Mapping[str, Any],
+        weights: Mapping[str, Tensor],
+        metrics: Mapping[str, Any],
+        history: History,
+    ) -> None:
+        """Write a model that is trained already: there is nothing in it to resume.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        self._clear()
+        _make(self.path)
+        history.write(self.path / HISTORY)
+        self.finish(document, weights, metrics)
 
     def document(self) -> dict[str, Any]:
         """The content of `model.json`: task, settings, facts, cell, weights.
@@ -233,6 +245,7 @@ class Run:
     def _load_last(self) -> Snapshot | None:
         last = self.path / LAST
         if not (last / STATE).exists():
+            self._rewind_history(0)
             return None
         state = _read_marked(last / STATE)
         try:
@@ -263,6 +276,13 @@ class Run:
         last = self.path / LAST
         for file in [*last.glob("*.safetensors"), last / STATE, last / START]:
             file.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError("cannot make the folder", where=folder, got=error.strerror or error) from error
 
 
 def _marked(content: Mapping[str, Any]) -> dict[str, Any]:
