@@ -142,7 +142,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The token numbers of `text`; unknown tokens are 1."""
-        encoded = self._tokenizer.encode_batch_fast(list(_chunks(self._cased(text), self.unit)))
+        encoded = self._tokenizer.encode_batch(list(_chunks(self._cased(text), self.unit)))
         return [number for part in encoded for number in part.ids]
 
     def decode(self, ids: Iterable[int]) -> str:
