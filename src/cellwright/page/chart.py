@@ -80,7 +80,7 @@ def line_chart(chart: Chart) -> Markup:
         return el("p", f"{chart.title}: nothing was recorded.", class_="muted")
     x_all = [x for line in chart.lines for x in _steps(line)]
     x, y = _Scale(min(x_all), max(x_all)), _y_scale([float(v) for v in values if v is not None], chart.log)
-    y_ticks = log_ticks(y.low, y.high) if chart.log else ticks(y.low, y.high, 4)
+    y_ticks = log_ticks(y.low, y.high) if chart.log else ticks(y.low, y.high, 5)
     labels = [number(v, 3) for v in y_ticks]
     area = el(
         "div",

@@ -41,6 +41,11 @@ def section(title: str, *body: Child, name: str) -> Markup:
     return el("section", el("h2", title, id=f"{name}-title"), *body, id=name, aria_labelledby=f"{name}-title")
 
 
+def scroll(table: Markup, label: str) -> Markup:
+    """A table that may be wider than the screen: it scrolls by itself, with the keyboard too."""
+    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)
+
+
 def style() -> str:
     """The style sheet of all pages."""
     return (Path(__file__).parent / "style.css").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from typing import Any
 
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
+from cellwright.page.shell import scroll
 
 MOST_LABELS = 20
 MOST_PAIRS = 20
@@ -26,7 +27,7 @@ def confusion(data: Mapping[str, Any]) -> Markup:
         raise ValueError("the matrix does not fit the labels")
     if len(labels) > MOST_LABELS:
         return _pairs(labels, matrix)
-    return el("div", el("h3", "Confusion matrix"), el("div", _matrix(labels, matrix), class_="scroll"))
+    return el("div", el("h3", "Confusion matrix"), scroll(_matrix(labels, matrix), "Confusion matrix"))
 
 
 def _matrix(labels: list[str], matrix: list[list[int]]) -> Markup:
@@ -56,7 +57,16 @@ def _matrix(labels: list[str], matrix: list[list[int]]) -> Markup:
 def _count(value: int, total: int) -> Markup:
     share = value / total if total else 0.0
     look = "zero" if value == 0 else "hot" if share > HOT else None
-    return el("td", number(value), class_=look, style=f"--share:{share:.3f}")
+    return el("td", number(value), class_=look, style=f"--share:{strength(share):.3f}")
+
+
+def strength(share: float) -> float:
+    """How strong a cell's colour is, 0 to 1: with a jump at HOT, so that neither dark nor light figures fade.
+
+    >>> strength(0.0), round(strength(0.5), 2), strength(1.0)
+    (0.0, 0.4, 1.0)
+    """
+    return 0.8 * share if share <= HOT else 1 - 0.35 * (1 - share)
 
 
 def _pairs(labels: list[str], matrix: list[list[int]]) -> Markup:
@@ -85,7 +95,7 @@ def _pairs(labels: list[str], matrix: list[list[int]]) -> Markup:
         el("thead", el("tr", [el("th", text, scope="col", class_=cls) for text, cls in head])),
         el("tbody", rows),
     )
-    return el("div", el("h3", "What is taken for what"), el("div", table, class_="scroll"))
+    return el("div", el("h3", "What is taken for what"), scroll(table, "What is taken for what"))
 
 
 def predictions(data: Sequence[Mapping[str, Any]]) -> Markup:
@@ -113,7 +123,7 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
     ]
     head = el("tr", [el("th", text, scope="col") for text in columns])
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
-    return el("div", el("h3", f"{title} predictions"), el("div", table, class_="scroll"))
+    return el("div", el("h3", f"{title} predictions"), scroll(table, f"{title} predictions"))
 
 
 def _short(one: Mapping[str, Any]) -> str:

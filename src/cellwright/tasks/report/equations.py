@@ -13,7 +13,7 @@ from cellwright.compiler.trace import Cell
 from cellwright.nn.layer import Layer
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
-from cellwright.page.shell import section
+from cellwright.page.shell import scroll, section
 
 
 def cell_section(cell: Cell | None, network: nn.Module, settings: Mapping[str, Any]) -> Markup:
@@ -47,7 +47,7 @@ def _table(cell: Cell, network: nn.Module) -> Markup:
     elements = [Markup(text) for text in mathml(cell.graph)]
     if layer is None:
         rows = [el("tr", el("td", element)) for element in elements]
-        return el("div", el("table", el("tbody", rows), class_="equations"), class_="scroll")
+        return scroll(el("table", el("tbody", rows), class_="equations"), "Equations")
     sizes = layer.sizes(0)
     terms = count(cell.graph, sizes)
     rows = [
@@ -67,7 +67,7 @@ def _table(cell: Cell, network: nn.Module) -> Markup:
         f"First layer, input size {sizes['I']}, {sizes['H']} hidden units; cost of one step for one sequence."
     )
     table = el("table", el("caption", caption), el("thead", head), el("tbody", rows), class_="equations wide")
-    return el("div", table, class_="scroll")
+    return scroll(table, "Equations and their cost")
 
 
 def _figures(*values: int) -> list[Markup]:
@@ -95,4 +95,4 @@ def _parts(network: nn.Module) -> Markup:
         el("th", "kind", scope="col"),
         el("th", "parameters", scope="col", class_="n"),
     )
-    return el("div", el("table", el("thead", head), el("tbody", rows)), class_="scroll")
+    return scroll(el("table", el("thead", head), el("tbody", rows)), "Parameters by part")

@@ -11,7 +11,7 @@ from typing import Any
 
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
-from cellwright.page.shell import section
+from cellwright.page.shell import scroll, section
 
 PACKAGES = ("cellwright", "torch", "numpy", "scikit-learn", "polars", "tokenizers", "safetensors")
 
@@ -36,7 +36,7 @@ def settings_section(fields: tuple[Field[Any], ...], settings: Mapping[str, Any]
         )
     head = el("tr", [el("th", text, scope="col") for text in ("setting", "value", "default", "meaning")])
     table = el("table", el("thead", head), el("tbody", rows), class_="wide settings")
-    return section("Settings", el("div", table, class_="scroll"), name="settings")
+    return section("Settings", scroll(table, "Settings"), name="settings")
 
 
 def origin_section(command: str, settings: Mapping[str, Any], metrics: Mapping[str, Any]) -> Markup:

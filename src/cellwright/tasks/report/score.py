@@ -7,7 +7,7 @@ from typing import Any
 
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
-from cellwright.page.shell import section
+from cellwright.page.shell import scroll, section
 from cellwright.tasks.report.verdict import DIGITS, Verdict, method_name, score_name
 
 
@@ -53,7 +53,7 @@ def scores(metrics: Mapping[str, Any], model: str) -> Markup | None:
     wanted = "more" if better == "max" else "less"
     caption = f"On the {part} part, best first; {score_name(main)}: {wanted} is better."
     table = el("table", el("caption", caption), el("thead", head), el("tbody", body), class_="wide")
-    return section("Scores beside the baselines", el("div", table, class_="scroll"), name="scores")
+    return section("Scores beside the baselines", scroll(table, "Scores"), name="scores")
 
 
 def _head(names: list[str]) -> list[tuple[str, str | None]]:

@@ -8,7 +8,7 @@ from typing import Any
 from cellwright.page.chart import Chart, Line, line_chart
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
-from cellwright.page.shell import section
+from cellwright.page.shell import scroll, section
 from cellwright.tasks.history import History
 from cellwright.tasks.report.verdict import score_name
 
@@ -86,8 +86,8 @@ def _gradient(history: History, clip: float | None) -> Chart | None:
     note = "Clipping is off." if clip == 0 else ""
     if clip and shares:
         mean = 100 * sum(shares) / len(shares)
-        first, last = _percent(100 * shares[0]), _percent(100 * shares[-1])
-        note = f"Clipping shortened {_percent(mean)} of the steps: {first} in the first epoch, {last} in the last."
+        ends = f"{_percent(100 * shares[0])} in the first epoch, {_percent(100 * shares[-1])} in the last"
+        note = f"Clipping shortened {_percent(mean)} of the steps: {ends}."
     return Chart("Gradient norm before clipping", lines, "epoch", "norm (log)", log=True, note=note)
 
 
@@ -127,7 +127,7 @@ def _table(history: History) -> Markup:
         for row in history
     ]
     table = el("table", el("thead", head), el("tbody", rows))
-    return el("div", table, class_="scroll")
+    return scroll(table, "The numbers of every epoch")
 
 
 def _heading(column: str) -> str:
