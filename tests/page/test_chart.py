@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_point_stands_where_the_labels_of_both_axes_say() -> None:
 def test_a_log_axis_is_logarithmic() -> None:
     figure = line_chart(Chart("t", [Line("a", [0.01, 0.1, 1.0, 10.0])], "step", log=True))
     heights = [y for _, y in drawn(figure)]
-    steps = {round(a - b, 0) for a, b in zip(heights, heights[1:], strict=False)}
+    steps = {round(a - b, 0) for a, b in pairwise(heights)}
     assert len(steps) == 1
     assert [text for text, _ in labels(figure, "y")] == ["0.01", "0.1", "1", "10"]
 

@@ -1,6 +1,7 @@
 """Numbers as text, and the round numbers of an axis."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_ticks_are_few_round_and_inside(low: float, span: float) -> None:
     assert 1 <= len(found) <= 11
     slack = 1e-6 * (high - low)
     assert all(low - slack <= v <= high + slack for v in found)
-    steps = {round((b - a) / (high - low), 6) for a, b in zip(found, found[1:], strict=False)}
+    steps = {round((b - a) / (high - low), 6) for a, b in pairwise(found)}
     assert len(steps) <= 1
 
 
