@@ -272,16 +272,6 @@ def test_the_loop_equals_a_hand_written_one() -> None:
     assert 0 < sum(norm > 0.5 for norm in norms) < len(norms)
 
 
-def test_the_epoch_loss_weighs_batches_by_their_items() -> None:
-    network = nn.Linear(1, 1)
-    items = Bucketed(Ragged([[1.0]] * 5), torch.arange(5.0), batch_size=2)
-    plan = Plan(epochs=1, learning_rate=1e-12)
-    outcome = train(
-        network, items, lambda net, b, _: Loss((net(b.x.float().T) * 0).sum() + b.y.mean(), len(b.y)), plan
-    )
-    assert outcome.history[0]["loss"] == pytest.approx(2.0)
-
-
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
 def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_step(kind: str) -> None:
     case, memory = sums(), Memory()
@@ -334,6 +324,15 @@ def test_without_a_keeper_ctrl_c_is_the_usual_one() -> None:
     with pytest.raises(KeyboardInterrupt):
         case.train()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored() -> None:
+    case, before = sums(), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        case.loss = interrupting(case.loss, 2)
+        assert case.train(keeper=Memory()).reason == "epochs"
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_second_ctrl_c_insists_and_the_handler_is_put_back() -> None:

@@ -96,3 +96,13 @@ def test_an_empty_feed_is_refused() -> None:
 
     with pytest.raises(DataError, match="nothing to train on"):
         train(nn.Linear(1, 1), Nothing(), lambda *_: Loss(torch.zeros(()), 1), PLAN)
+
+
+def test_the_epoch_loss_weighs_batches_by_their_items() -> None:
+    network = nn.Linear(1, 1)
+    items = Bucketed(Ragged([[1.0]] * 5), torch.arange(5.0), batch_size=2)
+    plan = Plan(epochs=1, learning_rate=1e-12)
+    outcome = train(
+        network, items, lambda net, b, _: Loss((net(b.x.float().T) * 0).sum() + b.y.mean(), len(b.y)), plan
+    )
+    assert outcome.history[0]["loss"] == pytest.approx(2.0)
