@@ -66,8 +66,8 @@ class _Scale:
 
     def place(self, value: float) -> float:
         if self.log:
-            return math.log(value / self.low) / (math.log(self.high / self.low) or 1)
-        return (value - self.low) / ((self.high - self.low) or 1)
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
 
     def takes(self, value: float | None) -> bool:
         return value is not None and math.isfinite(value) and (value > 0 or not self.log)
@@ -171,6 +171,7 @@ def _drawing(chart: Chart, x: _Scale, y: _Scale) -> Markup:
 
 def _path(line: Line, x: _Scale, y: _Scale) -> Markup:
     """One path; a step between two gaps becomes a dot (a stroke of no length with a round cap)."""
+    known = sum(1 for value in line.values if y.takes(value))
     pieces: list[str] = []
     drawing = False
     for step, value in _thinned(list(zip(_steps(line), line.values, strict=True))):
@@ -180,7 +181,9 @@ def _path(line: Line, x: _Scale, y: _Scale) -> Markup:
         point = f"{SIZE * x.place(step):.1f} {SIZE * (1 - y.place(value)):.1f}"
         pieces.append(f"L{point}" if drawing else f"M{point}h0")
         drawing = True
-    return el("path", d="".join(pieces), class_=f"line {line.look}")
+    return el(
+        "path", d="".join(pieces), class_=f"line {line.look}" if known > 1 else f"line {line.look} alone"
+    )
 
 
 def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, float | None]]:

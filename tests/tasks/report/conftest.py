@@ -35,5 +35,6 @@ def examples() -> dict[str, Any]:
             {"text": "miaow", "truth": "cat", "predicted": "cat", "probability": 0.9},
             {"text": "我爱中国", "truth": "dog", "predicted": "cat", "probability": None},
         ],
-        "texts": [{"prompt": "To be", "text": "To be or not", "temperature": 0.8}],
+        "texts": [{"prompt": "To be", "text": " or not", "temperature": 0.8}],
+        "expected_next": [{"came": " ", "share": 0.25, "likely": {"o": 0.5, " ": 0.25}}],
     }

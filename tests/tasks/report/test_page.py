@@ -91,6 +91,7 @@ def hostile(forecaster: Forecaster) -> Forecaster:
             "confusion": {"labels": [BAD, "b"], "matrix": [[1, 0], [2, 3]]},
             "predictions": [{"text": BAD, "truth": BAD, "predicted": BAD}, {"text": BAD, "truth": BAD, "predicted": "b"}],
             "texts": [{"prompt": BAD, "text": BAD + BAD, BAD: BAD}],
+            "expected_next": [{"came": BAD, "share": 0.5, "likely": {BAD: 0.5}}],
             BAD: {BAD: [BAD]},
         },
     )  # fmt: skip

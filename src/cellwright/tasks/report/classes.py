@@ -27,15 +27,16 @@ def confusion(data: Mapping[str, Any]) -> Markup:
         raise ValueError("the matrix does not fit the labels")
     if len(labels) > MOST_LABELS:
         return _pairs(labels, matrix)
-    return el("div", el("h3", "Confusion matrix"), scroll(_matrix(labels, matrix), "Confusion matrix"))
+    total, right = sum(map(sum, matrix)), sum(row[k] for k, row in enumerate(matrix))
+    says = (
+        f"{right:,} of {total:,} right. Rows: the truth. Columns: what the model said. "
+        "The stronger the colour, the larger the share of its row."
+    )
+    table = scroll(_matrix(labels, matrix), "Confusion matrix")
+    return el("div", el("h3", "Confusion matrix"), el("p", says, class_="muted note"), table)
 
 
 def _matrix(labels: list[str], matrix: list[list[int]]) -> Markup:
-    total, right = sum(map(sum, matrix)), sum(row[k] for k, row in enumerate(matrix))
-    caption = (
-        f"Rows: the truth. Columns: what the model said. {right:,} of {total:,} right; "
-        "the stronger the colour, the larger the share of its row."
-    )
     head = el(
         "tr",
         el("td"),
@@ -51,7 +52,7 @@ def _matrix(labels: list[str], matrix: list[list[int]]) -> Markup:
         )
         for k, (label, row) in enumerate(zip(labels, matrix, strict=True))
     ]
-    return el("table", el("caption", caption), el("thead", head), el("tbody", body), class_="matrix")
+    return el("table", el("thead", head), el("tbody", body), class_="matrix")
 
 
 def _count(value: int, total: int) -> Markup:

@@ -14,7 +14,7 @@ from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
 from cellwright.tasks.report.classes import confusion, predictions
 from cellwright.tasks.report.forecasts import forecasts
-from cellwright.tasks.report.texts import texts
+from cellwright.tasks.report.texts import expected_next, texts
 
 Renderer = Callable[[Any], Markup]
 
@@ -23,6 +23,7 @@ RENDERERS: dict[str, Renderer] = {
     "confusion": confusion,
     "predictions": predictions,
     "texts": texts,
+    "expected_next": expected_next,
 }
 
 LONGEST = 4000

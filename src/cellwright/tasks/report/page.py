@@ -72,16 +72,16 @@ def _lead(estimator: Estimator[Any, Any], metrics: Mapping[str, Any]) -> str:
     both = ", both directions" if estimator.bidirectional else ""
     size = metrics.get("parameters")
     weights = f", {number(size)} parameters" if isinstance(size, int) else ""
-    return f"{estimator.TASK} with {_cell_name(estimator)}: {layers}{both}{weights}"
+    return f"{_cell_name(estimator)}: {layers}{both}{weights}"
 
 
 def _cell_name(estimator: Estimator[Any, Any]) -> str:
-    return estimator.cell if isinstance(estimator.cell, str) else estimator.cell.name
+    """The cell's own name; that of another network ("mlp") where there is no cell."""
+    return str(estimator.cell) if estimator.cell_ is None else estimator.cell_.graph.name
 
 
 def _model_name(estimator: Estimator[Any, Any]) -> str:
-    cell = estimator.cell_
-    return f"{_cell_name(estimator) if cell is None else cell.graph.name} (this run)"
+    return f"{_cell_name(estimator)} (this run)"
 
 
 def _footer() -> Markup:

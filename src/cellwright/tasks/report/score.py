@@ -36,7 +36,8 @@ def scores(metrics: Mapping[str, Any], model: str) -> Markup | None:
         return None
     main, better = metrics.get("score", "loss"), metrics.get("better", "min")
     rows = {model: measured, **{method_name(k): v for k, v in (metrics.get("baselines") or {}).items()}}
-    names = [main, *(name for name in measured if name != main)]
+    facts = _common(rows, main)
+    names = [main, *(name for name in measured if name != main and name not in facts)]
     largest = max((abs(v) for row in rows.values() if _is_number(v := row.get(main))), default=0.0)
     head = el("tr", [el("th", text, scope="col", class_=cls) for text, cls in _head(names)])
     body = [
@@ -51,9 +52,20 @@ def scores(metrics: Mapping[str, Any], model: str) -> Markup | None:
     ]
     part = "test" if metrics.get("test") else "validation"
     wanted = "more" if better == "max" else "less"
-    caption = f"On the {part} part, best first; {score_name(main)}: {wanted} is better."
+    same = "".join(f"; {score_name(name)} {number(value)}" for name, value in facts.items())
+    caption = f"On the {part} part{same}. Best first; {score_name(main)}: {wanted} is better."
     table = el("table", el("caption", caption), el("thead", head), el("tbody", body), class_="wide")
     return section("Scores beside the baselines", scroll(table, "Scores"), name="scores")
+
+
+def _common(rows: Mapping[str, Mapping[str, Any]], main: str) -> dict[str, float]:
+    """What is the same for all methods (how many tokens were scored): facts of the part, no scores."""
+    first, *others = rows.values()
+    return {
+        name: value
+        for name, value in first.items()
+        if name != main and others and _is_number(value) and all(row.get(name) == value for row in others)
+    }
 
 
 def _head(names: list[str]) -> list[tuple[str, str | None]]:

@@ -85,10 +85,17 @@ def _gradient(history: History, clip: float | None) -> Chart | None:
     shares = [v for v in _values(history, "clipped") if v is not None]
     note = "Clipping is off." if clip == 0 else ""
     if clip and shares:
-        mean = 100 * sum(shares) / len(shares)
-        ends = f"{_percent(100 * shares[0])} in the first epoch, {_percent(100 * shares[-1])} in the last"
-        note = f"Clipping shortened {_percent(mean)} of the steps: {ends}."
+        note = _clipping(shares)
     return Chart("Gradient norm before clipping", lines, "epoch", "norm (log)", log=True, note=note)
+
+
+def _clipping(shares: list[float]) -> str:
+    """How often the clip acted, overall and at both ends of the training."""
+    if not any(shares):
+        return "Clipping never acted."
+    all_of_it = f"Clipping shortened {_percent(100 * sum(shares) / len(shares))} of the steps"
+    ends = f"{_percent(100 * shares[0])} in the first epoch, {_percent(100 * shares[-1])} in the last"
+    return f"{all_of_it}: {ends}." if len(shares) > 1 else f"{all_of_it}."
 
 
 def _rate(history: History) -> Chart | None:
