@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cellwright.cli.options import whole
-from cellwright.describe import describe
+from cellwright.description import describe
 from cellwright.errors import SettingError
 from cellwright.tasks.load import load_run
 

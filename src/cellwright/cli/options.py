@@ -42,7 +42,7 @@ def real(text: str) -> float:
 def with_settings(
     cls: type[Estimator[Any, Any]], function: Callable[..., None], without: tuple[str, ...] = ()
 ) -> Callable[..., None]:
-    """`function`, whose last argument is the `settings` that were given, as a command with an option for each.
+    """`function`, whose last argument is the `settings` that were given, with an option for each of them.
 
     Args:
         cls: the estimator whose settings become options.

@@ -11,7 +11,7 @@ from cellwright.tasks.report.verdict import method_name, score_name, verdict
 
 
 def score_table(name: str, metrics: Mapping[str, Any]) -> None:
-    """The model's scores and each baseline's, and what they say; on the validation part if there is no test."""
+    """The model's scores and each baseline's, and what they say; of the validation part if need be."""
     judged = verdict(metrics)
     measured = metrics.get("test") or metrics.get("valid")
     if measured:
