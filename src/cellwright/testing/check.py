@@ -216,7 +216,7 @@ def _gradcheck(cell: Cell, hidden: int | None) -> Row:
 
 
 def _refuse_dead(cell: Cell, call: Call) -> None:
-    """The last output must feel the first input, or no comparison of gradients through time means anything."""
+    """The last output must feel the first input, or comparing gradients through time means nothing."""
     y = eager.run(plan_of(cell.graph), call).y
     (early,) = torch.autograd.grad(y[-1].sum(), call.x, allow_unused=True, materialize_grads=True)
     if not float(early[0].abs().max()) > 1e-12:
