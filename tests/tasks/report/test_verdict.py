@@ -57,3 +57,14 @@ def test_a_validation_score_is_said_to_flatter() -> None:
 @pytest.mark.parametrize("metrics", [{}, {"test": {}}, {"score": "mae", "test": {"rmse": 1.0}}])
 def test_missing_pieces(metrics: dict[str, Any]) -> None:
     assert verdict(metrics).score is None
+
+
+def test_the_standard_error_of_an_accuracy_is_said() -> None:
+    """Of 400 examples at 0.9: sqrt(0.9 * 0.1 / 400) = 0.015."""
+    metrics = {
+        "score": "accuracy",
+        "better": "max",
+        "test": {"accuracy": 0.9},
+        "examples": {"confusion": {"labels": ["a", "b"], "matrix": [[180, 20], [20, 180]]}},
+    }
+    assert verdict(metrics).note == "On 400 examples the standard error of this accuracy is 1.5 points."

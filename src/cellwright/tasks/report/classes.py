@@ -110,7 +110,12 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
     if not examples:
         return None
     sure = any(one.get("probability") is not None for one in examples)
-    columns = ["input", "truth", "predicted", *(["probability"] if sure else [])]
+    columns = [
+        ("input", None),
+        ("truth", None),
+        ("predicted", None),
+        *([("probability", "n")] if sure else []),
+    ]
     look = title.lower()
     rows = [
         el(
@@ -122,7 +127,7 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
         )
         for one in examples
     ]
-    head = el("tr", [el("th", text, scope="col") for text in columns])
+    head = el("tr", [el("th", text, scope="col", class_=cls) for text, cls in columns])
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
     return el("div", el("h3", f"{title} predictions"), scroll(table, f"{title} predictions"))
 

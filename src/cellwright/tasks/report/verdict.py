@@ -87,16 +87,34 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
     name = score_name(score)
     if value is None:
         return Verdict(None, name, "", "The model was not scored: no data were held out.", "plain")
-    note = ""
-    if measured_on == "validation part":
-        note = (
-            "This part also chose the best epoch, so the score flatters a little; hold out a test part too."
-        )
+    note = _note(metrics, value, measured_on)
     rivals = _rivals(metrics, score, value)
     if not rivals:
         return Verdict(value, name, measured_on, "There is no baseline to compare it with.", "plain", note)
     sentence, tone = _sentence(name, value, rivals, metrics)
     return Verdict(value, name, measured_on, sentence, tone, note)
+
+
+def _note(metrics: Mapping[str, Any], value: float, measured_on: str) -> str:
+    """What keeps the score from being taken for more than it is."""
+    notes = []
+    if measured_on == "validation part":
+        notes.append(
+            "This part also chose the best epoch, so it flatters a little; hold out a test part too."
+        )
+    size = _examples(metrics)
+    if metrics.get("score") == "accuracy" and size and 0 < value < 1:
+        error = number(100 * math.sqrt(value * (1 - value) / size), 2)
+        notes.append(f"On {number(size)} examples the standard error of this accuracy is {error} points.")
+    return " ".join(notes)
+
+
+def _examples(metrics: Mapping[str, Any]) -> int:
+    """How many examples were classified, by the confusion matrix; 0 where there is none."""
+    try:
+        return sum(sum(row) for row in metrics["examples"]["confusion"]["matrix"])
+    except (KeyError, TypeError):
+        return 0
 
 
 def _measured(metrics: Mapping[str, Any]) -> tuple[Scores, str]:
