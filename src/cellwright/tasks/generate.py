@@ -28,9 +28,10 @@ from cellwright.tasks.generate_write import Writer
 from cellwright.tasks.metrics import bits_per_character, perplexity
 from cellwright.tasks.sampling import Sampling
 from cellwright.tasks.settings import setting, with_default
-from cellwright.tasks.vocab import Unit, Vocabulary
+from cellwright.tasks.vocab import UNKNOWN, Unit, Vocabulary
 
 STEPS = 8  # chunks that even a short text should give in an epoch
+LONGEST = 100  # characters of a token, on average, in any text worth learning
 PIECE = 1024  # steps that a score is computed over at a time
 SHOWN = 400  # characters of a sample in a report; a fifth as many words
 ORDERS = {"char": (1, 3, 5), "word": (1, 2, 3), "blank": (1, 2, 3)}
@@ -61,7 +62,9 @@ class Generator(Estimator[Text, Codes]):
         "the tokens: characters, words, what stands between blanks, or chosen from the text",
         choices=("auto", "char", "word", "blank"),
     )
-    min_count: int = setting(2, "tokens seen less often in training count as unknown", min=1)
+    min_count: int = setting(
+        0, "tokens seen less often count as unknown; 0: 2, but 1 where <unk> stands in the text", min=0
+    )
     vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
     embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
     tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
@@ -97,10 +100,9 @@ class Generator(Estimator[Text, Codes]):
 
     def learn(self, train: Text) -> Facts:
         """The vocabulary of the training part, and what an empty prompt begins with."""
-        vocabulary = Vocabulary.build(
-            train.text, train.unit, min_count=self.min_count, max_size=self.vocabulary
-        )
-        found = vocabulary.tokens(train.text)
+        least = self.min_count or (1 if UNKNOWN in train.text else 2)
+        vocabulary = Vocabulary.build(train.text, train.unit, min_count=least, max_size=self.vocabulary)
+        found = vocabulary.tokens(train.text[: LONGEST * (self.chunk + 1)])
         if len(vocabulary) < 4:
             raise DataError(
                 "the training part has one known token only",

@@ -1,4 +1,4 @@
-"""The network of a language model: token vectors, a recurrent net, and a softmax of bounded memory. Floor 6."""
+"""The network of a language model: token vectors, a recurrent net, a softmax of bounded memory. Floor 6."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class LanguageModel(nn.Module):
 
         e_t = E[token_t];   h_t = recurrent(e_t, h_{t-1});   p(token_{t+1}) = softmax(W P h_t + b)
 
-    P is there when the embedding is of another width than the output and `tied` makes W = E (Inan et al. 2017,
-    Press and Wolf 2017); otherwise it is left out.
+    P is there when `tied` makes W = E (Inan et al. 2017, Press and Wolf 2017) and the embedding is of another
+    width than the output; otherwise it is left out.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class LanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, States]:
         """What the head reads, [T, B, W], and the states, for tokens [T, B]."""
-        y, state = self.recurrent(self.embedding(tokens), state)
-        return self.features(y), state
+        y, after = self.recurrent(self.embedding(tokens), state)
+        return self.features(y), after
 
     def features(self, y: Tensor) -> Tensor:
         """Outputs of the recurrent net [..., H] as the head reads them [..., W]."""
@@ -89,9 +89,9 @@ def softmax_nats(
     if len(features) <= rows:
         return cross_entropy(linear(features, weight, bias), targets)
     if torch.is_grad_enabled():
-        mean: Tensor = _Sliced.apply(features, weight, bias, targets, rows)
+        mean: Tensor = _Sliced.apply(features, weight, bias, targets, rows)  # type: ignore[no-untyped-call]
         return mean
-    pieces = zip(features.split(rows), targets.split(rows), strict=True)
+    pieces = zip(torch.split(features, rows), torch.split(targets, rows), strict=True)
     sums = [cross_entropy(linear(f, weight, bias), t, reduction="sum") for f, t in pieces]
     return torch.stack(sums).sum() / len(features)
 
@@ -106,7 +106,9 @@ class _Sliced(torch.autograd.Function):
         leaves = [tensor.detach().requires_grad_() for tensor in (weight, bias)]
         totals = [torch.zeros_like(leaf) for leaf in leaves]
         along, total = [], features.new_zeros(())
-        for piece, wanted in zip(features.detach().split(rows), targets.split(rows), strict=True):
+        for piece, wanted in zip(
+            torch.split(features.detach(), rows), torch.split(targets, rows), strict=True
+        ):
             with torch.enable_grad():
                 read = piece.requires_grad_()
                 nats = cross_entropy(linear(read, *leaves), wanted, reduction="sum") / len(features)
@@ -119,6 +121,6 @@ class _Sliced(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return (*(grad * slope for slope in ctx.saved_tensors), None, None)

@@ -78,8 +78,8 @@ def read(data: Any, unit: Unit = "auto") -> Text:
 
     Args:
         data: the text itself (a str), a Path or a Source of a file, or a Text, which stays as it is.
-        unit: of the tokens; `auto` takes characters, but what stands between blanks where a text is cut already
-            (it has <unk> in it, as Penn Treebank has).
+        unit: of the tokens; `auto` takes characters, but what stands between blanks where a text is cut
+            already (it has <unk> in it, as Penn Treebank has).
 
     Raises:
         DataError: it cannot be read, is no text, is empty, or is one symbol over and over.

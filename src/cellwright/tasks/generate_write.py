@@ -52,7 +52,7 @@ class Writer:
             f"the prompt has {kind} that the model does not know",
             where="prompt",
             got=", ".join(map(repr, unknown[:LIKELY])) + more,
-            expected=f"{kind} that the training text has more than once or twice",
+            expected=f"{kind} of the training text",
             fix=cure,
         )
 

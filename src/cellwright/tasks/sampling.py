@@ -1,4 +1,4 @@
-"""From what a language model expects next to a text: how a token is drawn, and one token after another. Floor 6.
+"""From what a language model expects to a text: how a token is drawn, and one token after another. Floor 6.
 
 Refuses a temperature below 0, fewer than one choice, and a length below 1 (SettingError).
 """
@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         wrong = []
-        if not isinstance(self.temperature, Real) or not 0 <= self.temperature < math.inf:
+        if not _is_number(self.temperature) or not 0 <= self.temperature < math.inf:
             wrong.append(f"temperature must be a number of at least 0, got {self.temperature}")
         if self.top_k is not None and not _is_whole(self.top_k, 1):
             wrong.append(f"top_k must be a whole number of at least 1, got {self.top_k}")
@@ -120,5 +121,9 @@ def _read(network: LanguageModel, prompt: Sequence[int], stream: Stream) -> Tens
     return last
 
 
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
