@@ -42,7 +42,12 @@ def tree(page: str) -> list[str]:
 
 def commands(page: str) -> list[list[str]]:
     """Every `cellwright ...` of the page, in blocks and in running text, as words."""
-    lines = [line.removeprefix("$ ") for kind in ("sh", "console") for b in blocks(page, kind) for line in b.splitlines()]
+    lines = [
+        line.removeprefix("$ ")
+        for kind in ("sh", "console")
+        for b in blocks(page, kind)
+        for line in b.splitlines()
+    ]
     prose = BLOCK.sub("", text(page))
     lines += [code for code in re.findall(r"`([^`\n]+)`", prose) if code.startswith("cellwright ")]
     typed = [line.split("&& ")[-1].removeprefix(".venv/bin/") for line in lines]

@@ -81,7 +81,7 @@ def _gradient(history: History, clip: float | None) -> Chart | None:
         Line("largest", _values(history, "grad_norm_max"), "second", epochs),
     ]
     if clip:
-        lines.append(Line(f"clip at {number(clip)}", [clip] * len(epochs), "faint", epochs))
+        lines.append(Line("clip", [clip] * len(epochs), "faint", epochs))
     shares = [v for v in _values(history, "clipped") if v is not None]
     note = "Clipping is off." if clip == 0 else ""
     if clip and shares:
