@@ -14,7 +14,19 @@ from cellwright.cli import main
 
 TINY = {
     "classify": ("texts.csv", "--units", "4", "--embedding", "4", "--epochs", "1"),
-    "forecast": ("sales.csv", "--units", "4", "--epochs", "1", "--steps", "3", "--window", "6", "--horizon", "3"),
+    "forecast": (
+        "sales.csv",
+        "--units",
+        "4",
+        "--epochs",
+        "1",
+        "--steps",
+        "3",
+        "--window",
+        "6",
+        "--horizon",
+        "3",
+    ),
     "generate": ("play.txt", "--units", "4", "--epochs", "1", "--chunk", "16"),
 }
 
@@ -31,14 +43,19 @@ class Said:
 def write_data(folder: Path) -> None:
     """A file for each task."""
     texts = ["text,label"] + [f"a {w} film number {k},{w}" for k in range(20) for w in ("good", "bad")]
-    months = [f"{1990 + k // 12}-{k % 12 + 1:02}-01,{50 + k + 10 * math.sin(k * math.pi / 6):.2f}" for k in range(60)]
+    months = [
+        f"{1990 + k // 12}-{k % 12 + 1:02}-01,{50 + k + 10 * math.sin(k * math.pi / 6):.2f}"
+        for k in range(60)
+    ]
     (folder / "texts.csv").write_text("\n".join(texts) + "\n")
     (folder / "sales.csv").write_text("\n".join(["month,sales", *months]) + "\n")
     (folder / "play.txt").write_text("to be or not to be, that is the question. " * 40)
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
     """`call("train", "classify", ...)` in an empty folder that holds the small data."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CELLWRIGHT_DEBUG", raising=False)

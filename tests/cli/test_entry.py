@@ -31,7 +31,9 @@ def heavy_after(code: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], [], ["train", "--help"], ["version"], ["show", "gru"], ["data"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], [], ["train", "--help"], ["version"], ["show", "gru"], ["data"]]
+)
 def test_light_calls_import_nothing_heavy(arguments: list[str]) -> None:
     assert heavy_after(f"from cellwright.cli import main; assert main({arguments}) == 0") == "[]"
 
@@ -48,7 +50,11 @@ def test_help_lists_every_verb_in_its_words(call) -> None:
 
 
 def test_every_verb_has_its_file_and_every_file_of_a_verb_its_row() -> None:
-    files = {file.stem for file in PACKAGE.glob("*.py") if "\ndef run(" in file.read_text() or "\ndef command(" in file.read_text()}
+    files = {
+        file.stem
+        for file in PACKAGE.glob("*.py")
+        if "\ndef run(" in file.read_text() or "\ndef command(" in file.read_text()
+    }
     assert files == {row.name for row in VERBS}
 
 
@@ -71,7 +77,9 @@ def test_version_as_verb_and_as_option(call) -> None:
 
 
 def test_running_as_a_module_and_from_the_script() -> None:
-    done = subprocess.run([sys.executable, "-m", "cellwright", "version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "cellwright", "version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("cellwright ")
 
 
@@ -82,7 +90,11 @@ def test_running_as_a_module_and_from_the_script() -> None:
         (Interrupted("stopped; go on with --resume"), 130, "error: stopped; go on with --resume\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
         (PermissionError(13, "Permission denied", "x.csv"), 2, "error: Permission denied (x.csv); check"),
-        (TypeError("lost"), 1, "error: a fault in Cellwright, TypeError: lost; CELLWRIGHT_DEBUG=1 shows the traceback\n"),
+        (
+            TypeError("lost"),
+            1,
+            "error: a fault in Cellwright, TypeError: lost; CELLWRIGHT_DEBUG=1 shows the traceback\n",
+        ),
         (BrokenPipeError(), 0, ""),
     ],
 )
@@ -101,7 +113,9 @@ def test_the_traceback_on_request(call, monkeypatch) -> None:
     monkeypatch.setenv("CELLWRIGHT_DEBUG", "1")
     said = call("show", "lstm")
     assert said.code == 1
-    assert "Traceback" in said.err and said.err.splitlines()[-1].endswith("ZeroDivisionError: division by zero")
+    assert "Traceback" in said.err and said.err.splitlines()[-1].endswith(
+        "ZeroDivisionError: division by zero"
+    )
 
 
 def test_a_warning_is_one_line(call, monkeypatch, recwarn) -> None:
@@ -122,7 +136,7 @@ def test_a_warning_is_one_line(call, monkeypatch, recwarn) -> None:
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:
-    command = f"{sys.executable} -m cellwright data pydoc | head -c 5; echo \" ${{PIPESTATUS[0]}}\""
+    command = f'{sys.executable} -m cellwright data pydoc | head -c 5; echo " ${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == "" and done.stdout.strip().endswith(" 0")
 

@@ -65,4 +65,6 @@ def test_doctor_without_a_compiler_says_where_it_looked(call, monkeypatch) -> No
     monkeypatch.setenv("CXX", "/nowhere/c++")
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
-    assert "none: looked for $CXX (/nowhere/c++), c++, g++, clang++, the ziglang package" in call("doctor").out
+    assert (
+        "none: looked for $CXX (/nowhere/c++), c++, g++, clang++, the ziglang package" in call("doctor").out
+    )

@@ -49,8 +49,17 @@ def test_nothing_given_sets_nothing() -> None:
 
 
 def test_given_settings_have_their_types() -> None:
-    found = given("--units", "8", "--dropout", "0.5", "--no-on", "--bidirectional", "--cell", "gru", "--text", "a b")
-    assert found == {"units": 8, "dropout": 0.5, "on": False, "bidirectional": True, "cell": "gru", "text": "a b"}
+    found = given(
+        "--units", "8", "--dropout", "0.5", "--no-on", "--bidirectional", "--cell", "gru", "--text", "a b"
+    )
+    assert found == {
+        "units": 8,
+        "dropout": 0.5,
+        "on": False,
+        "bidirectional": True,
+        "cell": "gru",
+        "text": "a b",
+    }
     assert given("--season", "12", "--share", "0.1") == {"season": 12, "share": 0.1}
     assert given("--season", "auto") == {"season": "auto"}
 

@@ -26,8 +26,8 @@ def command(arguments: list[str]) -> Callable[..., None]:
         quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
     ) -> None:
         material = estimator.read(data)
-        notice(f"data: {material.note}", quiet=quiet)
         scores = as_read(estimator.measure(material), nan=True)
+        notice(f"data: {material.note}", quiet=quiet)
         if as_json:
             print(to_json(scores, indent=1))
             return

@@ -37,12 +37,10 @@ def command(arguments: list[str]) -> Callable[..., None]:
         rows = _rows(estimator)
         material = estimator.read(data)
         text = write(rows(estimator, material))
+        if out is not None:
+            write_atomic(out, text)
         notice(f"data: {material.note}", quiet=quiet)
-        if out is None:
-            print(text, end="")
-            return
-        write_atomic(out, text)
-        notice(f"wrote {out}", quiet=quiet)
+        print(text, end="") if out is None else notice(f"wrote {out}", quiet=quiet)
 
     return on_a_run(predict, arguments)
 

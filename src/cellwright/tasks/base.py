@@ -173,6 +173,8 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         with seeded(self.seed, device):
             facts = _plain(self.learn(train))
             network = self.build(cell, facts).to(device)
+            # A test part that does not fit, say by its labels, is refused before the training, not after it.
+            asked = None if held is None else self.encode(held, facts)
             snapshot = None if run is None else run.begin(self._document(facts, cell), self._changeable())
             outcome = loop.train(
                 network,
@@ -184,7 +186,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
                 keeper=run,
                 resume=snapshot,
             )
-            metrics = as_read(self._metrics(network, outcome, (train, valid, held), facts), nan=True)
+            metrics = as_read(self._metrics(network, outcome, (train, valid, held), asked, facts), nan=True)
         self.network_, self.facts_, self.cell_ = network, facts, cell
         self.history_, self.metrics_ = outcome.history, metrics
         if run is not None:
@@ -333,13 +335,14 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         network: nn.Module,
         outcome: loop.Outcome,
         parts: tuple[Part, Part | None, Part | None],
+        asked: Coded | None,
         facts: Facts,
     ) -> dict[str, Any]:
         train, valid, held = parts
         shown = valid if held is None else held
         best = outcome.history.best() or {}
         with loop.evaluating(network):
-            tested = None if held is None else self.evaluate(network, self.encode(held, facts), facts)
+            tested = None if asked is None else self.evaluate(network, asked, facts)
             examples = {} if shown is None else self.examples(network, shown, facts)
         seconds = [row["seconds"] or 0.0 for row in outcome.history]
         return {

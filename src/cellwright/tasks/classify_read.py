@@ -14,7 +14,7 @@ import polars as pl
 from cellwright.errors import DataError
 from cellwright.tasks.classify_examples import Examples
 from cellwright.tasks.data import names, read_series, read_table, resolve, strings, text_roles
-from cellwright.tasks.data.roles import NO_COLUMN
+from cellwright.tasks.data.roles import NO_COLUMN, find_column
 from cellwright.tasks.data.source import Source, file_of, format_of, shown
 from cellwright.tasks.data.wide import label_column
 
@@ -42,6 +42,8 @@ def read(
     if format_of(file_of(source)) in ALWAYS_SERIES:
         return _series(source, {})
     frame = read_table(source)
+    if label not in (None, NO_COLUMN, (known or {}).get("label")):
+        label = find_column(frame.columns, str(label), "--label", source)
     text, label = _remembered(frame, text, label, known or {})
     if text is not None or holds_texts(frame, label):
         return _texts(frame, source, text, label)

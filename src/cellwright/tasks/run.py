@@ -112,21 +112,28 @@ class Run:
     def begin(self, document: Mapping[str, Any], changeable: frozenset[str] = frozenset()) -> Snapshot | None:
         """Open the folder for training; returns the snapshot to go on from, if there is one.
 
-        Only now does a run that `force` allowed to be replaced disappear; files that are not ours stay.
+        Only now does a run that `force` allowed to be replaced disappear; files that are not ours stay. When
+        not even the first file can be written, nothing has changed.
 
         Args:
             document: task, settings, facts and cell, as `Estimator.document` gives them.
             changeable: the settings that may differ in a resumed run.
 
         Raises:
-            RunError: the run was started with other settings, another cell or other data; a damaged snapshot.
+            RunError: the run was started with other settings, another cell or other data; a damaged snapshot;
+                the disk is full.
         """
         if self.resuming and self.begun:
             _refuse_other_start(self.started(), document, changeable, self.path)
             return self._load_last()
+        made = _make(self.path / LAST)
+        try:
+            write_json(self.path / LAST / START, _marked(document))
+        except RunError:
+            for folder in made:
+                folder.rmdir()
+            raise
         self._clear()
-        _make(self.path / LAST)
-        write_json(self.path / LAST / START, _marked(document))
         return None
 
     def started(self) -> dict[str, Any]:
@@ -189,8 +196,9 @@ class Run:
         Raises:
             RunError: the disk is full.
         """
-        self._clear()
         _make(self.path)
+        self._clear()
+        (self.path / LAST / START).unlink(missing_ok=True)
         history.write(self.path / HISTORY)
         self.finish(document, weights, metrics)
 
@@ -274,15 +282,18 @@ class Run:
         for name in (MODEL, WEIGHTS, HISTORY, METRICS, "report.html"):
             (self.path / name).unlink(missing_ok=True)
         last = self.path / LAST
-        for file in [*last.glob("*.safetensors"), last / STATE, last / START]:
+        for file in [last / STATE, *last.glob("*.safetensors")]:
             file.unlink(missing_ok=True)
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path) -> list[Path]:
+    """Make a folder and those above it; returns the new ones, the deepest first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError("cannot make the folder", where=folder, got=error.strerror or error) from error
+    return missing
 
 
 def _marked(content: Mapping[str, Any]) -> dict[str, Any]:
