@@ -145,12 +145,12 @@ def _of_cell(cell: Cell, units: int, inputs: int, name: str = "step", kept: int 
 def _of_network(network: nn.Module) -> Iterator[Part]:
     seen: set[int] = set()
     for name, module in network.named_modules():
-        new = [p for p in module.parameters(recurse=False) if id(p) not in seen]
-        seen |= {id(p) for p in new}
+        own = list(module.parameters(recurse=False))
+        size = sum(p.numel() for p in own if id(p) not in seen)
+        seen |= {id(p) for p in own}
         if isinstance(module, Layer):
             yield from _of_layer(module, name)
-        elif new:
-            size = sum(p.numel() for p in new)
+        elif own:
             yield Part(name or "itself", _about(module), (), 0, size, _multiply_adds(module), 0)
 
 

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,21 +72,26 @@ def call(
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run of each task, named like the task."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`trained("classify")`: a finished run of that task, trained when it is first asked for. Do not touch it."""
     folder = tmp_path_factory.mktemp("trained")
     write_data(folder)
-    for task, (data, *options) in TINY.items():
+
+    @cache
+    def train(task: str) -> Path:
+        data, *options = TINY[task]
         arguments = ["train", task, str(folder / data), *options, "--out", str(folder / task), "--quiet"]
         assert main(arguments) == 0
-    return folder
+        return folder / task
+
+    return train
 
 
 @pytest.fixture
-def run(trained: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """`run("classify")`: a copy of the trained run, to be looked at or damaged."""
+def run(trained: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """`run("classify")`: a copy of the trained run as `runs/classify`, to be looked at or damaged."""
 
     def copy(task: str) -> Path:
-        return Path(shutil.copytree(trained / task, tmp_path / "runs" / task))
+        return Path(shutil.copytree(trained(task), tmp_path / "runs" / task))
 
     return copy

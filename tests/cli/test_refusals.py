@@ -302,7 +302,19 @@ def test_a_full_disk_changes_nothing(
 
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_a_run_to_resume(call, tmp_path, monkeypatch) -> None:
-    typed = "train classify texts.csv --units 4 --embedding 4 --epochs 3 --out runs/a".split()
+    typed = [
+        "train",
+        "classify",
+        "texts.csv",
+        "--units",
+        "4",
+        "--embedding",
+        "4",
+        "--epochs",
+        "3",
+        "--out",
+        "runs/a",
+    ]
     real, count = checkpoint._write_through, [0]
 
     def filling(path: Path, data: bytes) -> None:

@@ -53,7 +53,10 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
                 "cells are compared on a test part", where="--test", got=test, expected="a share or a file"
             )
         lines = [f"data: {material.note}", f"split: {sizes(estimator, material, held)}"]
-        watch = {cell: Announced([*lines, f"{cell}:"], quiet=quiet) for cell in models}
+        first = next(iter(models))
+        watch = {
+            cell: Announced([*(lines if cell == first else ()), f"{cell}:"], quiet=quiet) for cell in models
+        }
         board = compare(models, material, test=held, out=out, watch=watch)
         print(to_json(board.document(), indent=1)) if as_json else _print(board)
 
