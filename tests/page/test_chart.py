@@ -36,6 +36,11 @@ def test_a_point_stands_where_the_labels_of_both_axes_say() -> None:
     assert labels(figure, "x")[-1] == ("3", 1.0)
 
 
+def test_given_ticks_stand_where_they_are_said() -> None:
+    figure = line_chart(Chart("t", [Line("a", [1.0, 2.0, 3.0])], "step", x_ticks=[(0, "1959"), (1, "1960")]))
+    assert labels(figure, "x") == [("1959", 0.0), ("1960", 0.5)]
+
+
 def test_a_log_axis_is_logarithmic() -> None:
     figure = line_chart(Chart("t", [Line("a", [0.01, 0.1, 1.0, 10.0])], "step", log=True))
     heights = [y for _, y in drawn(figure)]

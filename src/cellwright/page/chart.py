@@ -40,6 +40,7 @@ class Chart:
         lines: each with as many values as its `x`, which is 0, 1, 2, ... unless given.
         x_label, y_label: what the axes measure.
         x_text: a step's name on the axis and in the tip; the number itself by default.
+        x_ticks: which steps the axis names, and how; round numbers when empty.
         log: a logarithmic vertical axis.
         marks: vertical rules: (step, what is there).
         about: one sentence for those who cannot see the picture.
@@ -50,6 +51,7 @@ class Chart:
     x_label: str
     y_label: str = ""
     x_text: Callable[[float], str] = number
+    x_ticks: Sequence[tuple[float, str]] = ()
     log: bool = False
     marks: Sequence[tuple[float, str]] = ()
     about: str = ""
@@ -146,10 +148,10 @@ def _x_axis(chart: Chart, x: _Scale) -> list[Markup]:
     whole = all(v == int(v) for v in places)
     longest = max(len(chart.x_text(v)) for v in (places[0], places[-1]))
     wanted = 8 if longest < 5 else 5
-    chosen = [v for v in ticks(x.low, x.high, wanted) if not whole or v == int(v)]
+    rounded = [(v, chart.x_text(v)) for v in ticks(x.low, x.high, wanted) if not whole or v == int(v)]
     return [
-        el("span", chart.x_text(v), class_="x" if k % 2 else "x minor", style=f"left:{_percent(x.place(v))}")
-        for k, v in enumerate(chosen)
+        el("span", text, class_="x" if k % 2 else "x minor", style=f"left:{_percent(x.place(v))}")
+        for k, (v, text) in enumerate(chart.x_ticks or rounded)
     ]
 
 
