@@ -9,14 +9,14 @@ import cellwright
 
 ROOT = Path(cellwright.__file__).parent
 FLOORS = {
-    "errors": -1, "config": 0, "checkpoint": 0,
+    "errors": -1, "config": 0, "checkpoint": 0, "page": 0,
     "compiler": 1,
     "cells": 2, "backends": 2,
     "runtime": 3,
     "nn": 4,
-    "stream": 5, "inspect": 5, "export": 5, "describe": 5, "samples": 5,
+    "stream": 5, "inspect": 5, "export": 5, "description": 5, "samples": 5,
     "tasks": 6, "testing": 6,
-    "cli": 7, "__main__": 7,
+    "cli": 7, "__main__": 8,
     "__init__": 8,
 }  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))

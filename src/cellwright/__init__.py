@@ -53,7 +53,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "nn": "cellwright.nn",
     "inspect": "cellwright.inspect",
-    "describe": "cellwright.describe:describe",
+    "testing": "cellwright.testing",
+    "describe": "cellwright.description:describe",
     "explain": "cellwright.runtime.choose:explain",
     "Stream": "cellwright.stream:Stream",
     "Classifier": "cellwright.tasks.classify:Classifier",
@@ -62,8 +63,8 @@ _LAZY = {
 }
 
 if TYPE_CHECKING:
-    from cellwright import inspect, nn
-    from cellwright.describe import describe
+    from cellwright import inspect, nn, testing
+    from cellwright.description import describe
     from cellwright.runtime.choose import explain
     from cellwright.stream import Stream
     from cellwright.tasks.classify import Classifier
@@ -89,5 +90,5 @@ __all__ = [
     "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks", "cell", "cell_from_json",
     "cells", "concat", "cos", "cumsum", "describe", "exp", "explain", "inspect", "layer_norm", "log",
     "log_sigmoid", "max", "maximum", "mean", "minimum", "nn", "part", "relu", "show", "sigmoid", "sin", "softmax",
-    "softplus", "sqrt", "sum", "tanh", "where",
+    "softplus", "sqrt", "sum", "tanh", "testing", "where",
 ]  # fmt: skip

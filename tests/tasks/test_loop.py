@@ -6,7 +6,7 @@ import copy
 import math
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cellwright.errors import DataError, Interrupted, RunError, SettingError
+from cellwright.errors import Interrupted, RunError, SettingError
 from cellwright.tasks.batches import Bucketed, Chunk, Chunks, Padded, Ragged
 from cellwright.tasks.loop import Loss, Outcome, State, train
-from cellwright.tasks.plan import Plan, adamw, rate
+from cellwright.tasks.plan import Plan
 from cellwright.tasks.progress import Ending, Quiet
 from cellwright.tasks.snapshot import Snapshot
 
@@ -120,6 +120,7 @@ def chars() -> Case:
 
 
 def comparable(outcome: Outcome) -> list[dict[str, object]]:
+    """The history without the clock's columns."""
     return [{k: v for k, v in row.items() if k not in CLOCKS} for row in outcome.history]
 
 
@@ -271,48 +272,6 @@ def test_the_loop_equals_a_hand_written_one() -> None:
     assert 0 < sum(norm > 0.5 for norm in norms) < len(norms)
 
 
-def test_the_epoch_loss_weighs_batches_by_their_items() -> None:
-    network = nn.Linear(1, 1)
-    items = Bucketed(Ragged([[1.0]] * 5), torch.arange(5.0), batch_size=2)
-    plan = Plan(epochs=1, learning_rate=1e-12)
-    outcome = train(
-        network, items, lambda net, b, _: Loss((net(b.x.float().T) * 0).sum() + b.y.mean(), len(b.y)), plan
-    )
-    assert outcome.history[0]["loss"] == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize("mode, best", [("min", 2), ("max", 3)])
-def test_the_best_weights_are_kept_and_patience_ends_the_training(mode: str, best: int) -> None:
-    scores = iter([5.0, 1.0, 9.0, 4.0, 5.0, 6.0, 7.0])
-    weights: list[Tensor] = []
-    case = sums()
-
-    def validate(network: nn.Module) -> dict[str, float]:
-        weights.append(network.state_dict()["out.weight"].clone())
-        return {"score": next(scores)}
-
-    plan = replace(PLAN, epochs=7, patience=2, watch="score", mode=mode)
-    outcome = train(case.network, case.feed, case.loss, plan, validate=validate)
-    assert (outcome.reason, outcome.best_epoch, len(outcome.history)) == ("patience", best, best + 2)
-    assert torch.equal(case.network.state_dict()["out.weight"], weights[best - 1])
-    assert outcome.history.best() == outcome.history[best - 1]
-    assert not case.network.training
-
-
-def test_without_validation_the_last_weights_stay_and_nothing_ends_early() -> None:
-    case = sums()
-    outcome = train(case.network, case.feed, case.loss, replace(PLAN, patience=1, learning_rate=1e-9))
-    assert (outcome.reason, outcome.best_epoch, len(outcome.history)) == ("epochs", 0, 4)
-
-
-def test_a_score_that_is_not_a_number_is_never_the_best() -> None:
-    scores = iter([math.nan, 3.0, math.nan, 4.0])
-    case = sums()
-    outcome = train(case.network, case.feed, case.loss, PLAN, validate=lambda _: {"error": next(scores)})
-    assert outcome.best_epoch == 2
-    assert outcome.history.column("valid_error") == [None, 3.0, None, 4.0]
-
-
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
 def test_a_loss_or_gradient_that_is_not_finite_stops_before_the_step(kind: str) -> None:
     case, memory = sums(), Memory()
@@ -365,6 +324,15 @@ def test_without_a_keeper_ctrl_c_is_the_usual_one() -> None:
     with pytest.raises(KeyboardInterrupt):
         case.train()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored() -> None:
+    case, before = sums(), signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        case.loss = interrupting(case.loss, 2)
+        assert case.train(keeper=Memory()).reason == "epochs"
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_second_ctrl_c_insists_and_the_handler_is_put_back() -> None:
@@ -421,43 +389,3 @@ def test_a_snapshot_of_other_data_or_another_network_is_refused() -> None:
         RunError, match=r"out.weight does not fit .*got shape \[1, 5\], expected shape \[1, 6\]"
     ):
         wider.train(resume=memory.kept[-1])
-
-
-def test_an_empty_feed_is_refused() -> None:
-    class Nothing:
-        def __len__(self) -> int:
-            return 0
-
-        def epoch(self, number: int, start: int = 0) -> Iterator[Any]:
-            return iter(())
-
-    with pytest.raises(DataError, match="nothing to train on"):
-        train(nn.Linear(1, 1), Nothing(), sums_loss, PLAN)
-
-
-def test_the_learning_rate_rises_then_falls() -> None:
-    plan = Plan(learning_rate=2.0, warmup=0.1)
-    rates = [rate(plan, step, 100) for step in range(100)]
-    assert rates[:10] == pytest.approx([0.2 * k for k in range(1, 11)])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[55] == pytest.approx(1.0)
-    assert 0 < rates[-1] < 0.01
-    flat = replace(plan, schedule="constant")
-    assert {rate(flat, step, 100) for step in range(10, 100)} == {2.0}
-
-
-def test_the_plateau_schedule_halves_the_rate_when_nothing_gets_better() -> None:
-    scores = iter([3.0, 2.0, 2.5, 2.5, 2.5, 2.5, 1.0])
-    case = sums()
-    plan = replace(PLAN, epochs=7, schedule="plateau", warmup=0.0, learning_rate=0.08)
-    outcome = train(case.network, case.feed, case.loss, plan, validate=lambda _: {"error": next(scores)})
-    assert outcome.history.column("learning_rate") == [0.08, 0.08, 0.08, 0.08, 0.04, 0.04, 0.02]
-
-
-def test_biases_and_vectors_are_not_pulled_to_zero() -> None:
-    network = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.GRU(3, 2))
-    network.register_parameter("b_f", nn.Parameter(torch.ones(4, 2)))
-    decayed, free = adamw(network, Plan(weight_decay=0.5)).param_groups
-    assert sorted(tuple(p.shape) for p in decayed["params"]) == [(3, 2), (6, 2), (6, 3)]
-    assert (decayed["weight_decay"], free["weight_decay"]) == (0.5, 0.0)
-    assert len(free["params"]) == 6

@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from cellwright.tasks.progress import Ending, Lines, Live, Observer, Quiet, Start, watcher
+from cellwright.tasks.progress import Ending, Lines, Live, Observer, Quiet, Start, opening, watcher
 
 ROW = {
     "epoch": 2,
@@ -75,6 +75,16 @@ def test_a_terminal_shows_rate_eta_and_score_and_keeps_the_epochs(monkeypatch: p
     assert "loss 0.5000  valid accuracy 0.7500" in text
     assert "interrupted after epoch 2; the best is epoch 2 (0.7500)" in text
     assert "\x1b[?25h" in text
+
+
+def test_a_narrow_terminal_does_not_break_the_lines() -> None:
+    stream = Terminal()
+    play(Live(Console(file=stream, force_terminal=True, width=30)), Ending("epochs", 3, 2, 0.75))
+    assert "epoch 2/3  loss 0.5000  valid accuracy 0.7500  valid macro f1 0.5000  best" in stream.getvalue()
+
+
+def test_a_resumed_training_that_is_done_says_so() -> None:
+    assert opening(Start(3, 10, 3, 0, "loss", 5)) == "all 3 epochs are done already"
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,25 @@ def test_the_lines_an_equation_stands_on_may_change(tmp_path: Path) -> None:
     assert Run.create(run.path, resume=True).begin(moved) is None
 
 
+def test_a_crash_before_the_first_snapshot_starts_again(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run")
+    run.begin(DOCUMENT)
+    (run.path / "history.jsonl").write_text('{"epoch": 1, "loss": 7.0}\n')
+    again = Run.create(run.path, resume=True)
+    assert again.begin(DOCUMENT) is None
+    again.keep(snapshot(1, 10))
+    assert again.history().column("loss") == [1.0]
+
+
+def test_a_stored_model_opens_and_has_nothing_to_resume(tmp_path: Path) -> None:
+    rows = History([{"epoch": 1, "loss": 0.5}])
+    Run.create(tmp_path / "run").store(DOCUMENT, WEIGHTS, {"test": None}, rows)
+    assert list(Run.open(tmp_path / "run").history()) == list(rows)
+    with pytest.raises(RunError, match="nothing to resume"):
+        Run.create(tmp_path / "run", resume=True)
+    Run.create(tmp_path / "run", force=True).store(DOCUMENT, WEIGHTS, {}, rows)
+
+
 def test_a_run_without_last_cannot_be_resumed(tmp_path: Path) -> None:
     run = finished(tmp_path / "run")
     for file in (run.path / "last").iterdir():

@@ -34,7 +34,7 @@ def test_words_lose_blanks_alone(text):
 
 
 @settings(max_examples=50, deadline=None)
-@given(texts, st.sampled_from(["word", "char"]), st.booleans())
+@given(texts, st.sampled_from(["word", "char", "blank"]), st.booleans())
 def test_encoding_agrees_with_tokens(text, unit, lower):
     try:
         vocabulary = Vocabulary.build(text, unit, lower=lower)
@@ -109,12 +109,20 @@ def test_words_are_joined_as_they_are_usually_written():
     )
 
 
-@pytest.mark.parametrize("unit", ["word", "char"])
+@pytest.mark.parametrize("unit", ["word", "char", "blank"])
 def test_long_texts_are_cut_the_same_in_pieces(unit):
     text = "A line of words, and 1.5 more.\n" * 8000
     vocabulary = Vocabulary.build(text, unit)
     once = vocabulary.encode(text[:31])
     assert vocabulary.encode(text) == once * 8000
+
+
+def test_a_text_that_is_cut_already_keeps_its_tokens():
+    text = " mr. <unk> 's plan did n't\n cost $ N <pad>\n"
+    vocabulary = Vocabulary.build(text, "blank")
+    tokens = ["mr.", "<unk>", "'s", "plan", "did", "n't", "\n", "cost", "$", "N", "pad>", "\n"]
+    assert vocabulary.tokens(text) == tokens
+    assert vocabulary.decode(vocabulary.encode(text)) == "mr. □ 's plan did n't\ncost $ N pad>\n"
 
 
 @pytest.mark.parametrize("number", [-1, 4])
@@ -164,7 +172,7 @@ def test_what_is_no_vocabulary(facts):
 @pytest.mark.parametrize(
     ("settings_", "reason"),
     [
-        ({"unit": "byte"}, "unknown unit of text: got byte, expected auto, word or char"),
+        ({"unit": "byte"}, "unknown unit of text: got byte, expected auto, word, char or blank"),
         ({"min_count": 0}, "min_count is too small: got 0"),
         ({"max_size": 2}, "max_size is too small: got 2"),
     ],

@@ -13,7 +13,7 @@ from cellwright.cli.screen import table
 
 def run(
     name: Annotated[
-        str | None, typer.Argument(help="a sample to print; nothing lists them", metavar="[NAME]")
+        str | None, typer.Argument(help="a sample to print; nothing lists them", metavar="NAME")
     ] = None,
 ) -> None:
     """List the samples, or print one."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cellwright.describe import describe
+from cellwright.cli.options import whole
+from cellwright.description import describe
 from cellwright.errors import SettingError
 from cellwright.tasks.load import load_run
 
@@ -17,10 +18,16 @@ def run(
         str, typer.Argument(help="a cell's name, FILE.py:NAME, or a run folder", metavar="CELL|RUN")
     ],
     units: Annotated[
-        int | None, typer.Option(help="units of a cell (H); a run has its own", show_default="128")
+        int | None,
+        typer.Option(
+            parser=whole, metavar="N", help="units of a cell (H); a run has its own", show_default="128"
+        ),
     ] = None,
     inputs: Annotated[
-        int | None, typer.Option(help="inputs of a cell (I); a run has its own", show_default="64")
+        int | None,
+        typer.Option(
+            parser=whole, metavar="N", help="inputs of a cell (I); a run has its own", show_default="64"
+        ),
     ] = None,
 ) -> None:
     """Print the description of a cell, or of the network of a run."""
@@ -36,4 +43,6 @@ def run(
 def _is_run(thing: str) -> bool:
     """A folder, or what can only be meant as one: a path that is no file of cells."""
     path = Path(thing)
-    return path.is_dir() or (".py" not in thing and "(" not in thing and (path.exists() or len(path.parts) > 1))
+    return path.is_dir() or (
+        ".py" not in thing and "(" not in thing and (path.exists() or len(path.parts) > 1)
+    )

@@ -17,7 +17,10 @@ import typer
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.settings import fields
 
+# The settings that only say how a file is read: a trained run may meet a file with other columns.
+COLUMNS = ("text", "label", "time", "target", "covariates", "gaps", "duplicates")
 GENERAL = "Network and training"
+GENERAL_SETTINGS = frozenset(field.name for field in fields(Estimator))
 
 
 def whole(text: str) -> int:
@@ -36,11 +39,10 @@ def real(text: str) -> float:
         raise typer.BadParameter(f"got {text}, expected a number") from None
 
 
-
 def with_settings(
     cls: type[Estimator[Any, Any]], function: Callable[..., None], without: tuple[str, ...] = ()
 ) -> Callable[..., None]:
-    """`function`, whose last argument is the `settings` that were given, as a command with an option for each.
+    """`function`, whose last argument is the `settings` that were given, with an option for each of them.
 
     Args:
         cls: the estimator whose settings become options.
@@ -49,9 +51,9 @@ def with_settings(
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[:-1]
     hints = get_type_hints(cls)
-    settings = [
-        _parameter(cls, field, hints[field.name]) for field in fields(cls) if field.name not in without
-    ]
+    chosen = [field for field in fields(cls) if field.name not in without]
+    chosen.sort(key=lambda field: field.name in GENERAL_SETTINGS)
+    settings = [_parameter(cls, field, hints[field.name]) for field in chosen]
     names = [parameter.name for parameter in settings]
 
     @functools.wraps(function)
@@ -69,21 +71,19 @@ def _parameter(cls: type[Estimator[Any, Any]], field: Field[Any], hint: Any) -> 
     """One setting as an option; its name is the setting's with hyphens."""
     name = field.name.replace("_", "-")
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    base = {general.name for general in fields(Estimator)}
     shared: dict[str, Any] = {
         "help": _help(cls, field),
         "show_default": False,
-        "rich_help_panel": GENERAL if field.name in base else f"Settings of {cls.TASK}",
+        "rich_help_panel": GENERAL if field.name in GENERAL_SETTINGS else f"Settings of {cls.TASK}",
     }
+    kind: type = bool
     if bool in kinds:
-        option, kind = typer.Option(f"--{name}/--no-{name}", **shared), bool
+        option = typer.Option(f"--{name}/--no-{name}", **shared)
     else:
         parser, metavar, kind = _reader(kinds)
         option = typer.Option(f"--{name}", parser=parser, metavar=metavar, **shared)
     annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
-    return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
-    )
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _reader(kinds: tuple[Any, ...]) -> tuple[Callable[[str], Any], str, type]:

@@ -13,7 +13,8 @@ from cellwright.compiler.show import show
 
 def run(
     cell: Annotated[
-        str | None, typer.Argument(help="a cell's name, or FILE.py:NAME; nothing lists the cells", metavar="[CELL]")
+        str | None,
+        typer.Argument(help="a cell's name, or FILE.py:NAME; nothing lists the cells", metavar="CELL"),
     ] = None,
     view: Annotated[str, typer.Option("--as", help="equations, latex or graph")] = "equations",
 ) -> None:

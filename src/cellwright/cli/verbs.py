@@ -79,7 +79,11 @@ def find(arguments: list[str]) -> Command:
         return _built(verb, typed, rest)
     if rest and rest[0] in HELP:
         return Command(typed, f"{verb.help}: {typed} TASK DATA", ["--help"], rows=TASKS)
-    task = _row("task", rest[0] if rest else "nothing", TASKS, LATER_TASKS, f"{typed} --help")
+    if not rest:
+        raise SettingError(
+            "the task is missing", expected=", ".join(row.name for row in TASKS), fix=f"see {typed} -h"
+        )
+    task = _row("task", rest[0], TASKS, LATER_TASKS, f"{typed} --help")
     return _built(verb, f"{typed} {task.name}", rest[1:], task.name)
 
 

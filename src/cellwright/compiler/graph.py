@@ -79,6 +79,11 @@ class Graph:
         return ((k, node) for k, node in enumerate(self.nodes) if node.op == op)
 
     @property
+    def flow(self) -> tuple[Node, ...]:
+        """Inputs and states in the order of the signature: what a step is called with."""
+        return tuple(node for node in self.nodes if node.op in ("input", "state"))
+
+    @property
     def inputs(self) -> tuple[Node, ...]:
         """What arrives at every step; the first is `x`."""
         return tuple(node for _, node in self.leaves("input"))

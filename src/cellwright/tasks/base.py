@@ -122,6 +122,16 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     def baselines(self, train: Part, held: Part) -> dict[str, Scores]:
         """The scores on `held` of simple methods that saw only `train`, by the method's name."""
 
+    def read(self, data: Any) -> Any:
+        """A file or a bundled sample in the form that `fit` takes; a task that reads files fills this.
+
+        What is returned may have a `note`: one line about the guessed columns and what was mended.
+
+        Raises:
+            DataError: the data cannot be used.
+        """
+        return data
+
     def examples(self, network: nn.Module, held: Part, facts: Facts) -> dict[str, Any]:
         """What the report shows of the held-out part (a confusion matrix, say), JSON-able.
 
@@ -157,12 +167,14 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             Interrupted: the user stopped the work, and it is saved in the run.
         """
         self.check()
-        cell = self._find_cell()
+        cell = self.find_cell()
         device = _device(self.device)
-        train, valid, held = self._parts(X, y, test)
+        train, valid, held = self.parts(X, y, test)
         with seeded(self.seed, device):
             facts = _plain(self.learn(train))
             network = self.build(cell, facts).to(device)
+            # A test part that does not fit, say by its labels, is refused before the training, not after it.
+            asked = None if held is None else self.encode(held, facts)
             snapshot = None if run is None else run.begin(self._document(facts, cell), self._changeable())
             outcome = loop.train(
                 network,
@@ -174,12 +186,29 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
                 keeper=run,
                 resume=snapshot,
             )
-            metrics = as_read(self._metrics(network, outcome, (train, valid, held), facts), nan=True)
+            metrics = as_read(self._metrics(network, outcome, (train, valid, held), asked, facts), nan=True)
         self.network_, self.facts_, self.cell_ = network, facts, cell
         self.history_, self.metrics_ = outcome.history, metrics
         if run is not None:
             run.finish(self.document(), network.state_dict(), metrics)
         return self
+
+    def parts(self, X: Any, y: Any = None, test: Any = None) -> tuple[Part, Part | None, Part | None]:
+        """The training, validation and test parts that `fit` would work with, for the same arguments.
+
+        Raises:
+            SettingError: a test share out of range.
+            DataError: as `fit`.
+        """
+        rest, held = self.take(X, y), None
+        if isinstance(test, tuple):
+            held = self.take(*test)
+        elif test:
+            if not 0 < test < 1:
+                raise SettingError(f"test must be a share between 0 and 1, or a pair (X, y), got {test}")
+            rest, held = self.hold_out(rest, test)
+        train, valid = self.hold_out(rest, self.valid) if self.valid else (rest, None)
+        return train, valid, held
 
     def measure(self, X: Any, y: Any = None) -> Scores:
         """All scores of the trained model on labelled data.
@@ -204,6 +233,16 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         if wrong:
             raise SettingError("; ".join(wrong))
 
+    def find_cell(self) -> Cell | None:
+        """The cell that `fit` would use; None for a name in NOT_CELLS.
+
+        Raises:
+            CellError: no such cell.
+        """
+        if isinstance(self.cell, Cell):
+            return self.cell
+        return None if self.cell in self.NOT_CELLS else find_cell(self.cell)
+
     def settings(self) -> dict[str, Any]:
         """The settings, JSON-able; a cell given as an object is None here (it travels as its graph)."""
         values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
@@ -222,9 +261,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         """
         document = self.document()
         run = Run.create(path, force=force)
-        run.begin(document)
-        self.history_.write(run.path / "history.jsonl")
-        run.finish(document, self.network_.state_dict(), self.metrics_)
+        run.store(document, self.network_.state_dict(), self.metrics_, self.history_)
         return run
 
     @classmethod
@@ -273,23 +310,6 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             got = f"{type(error).__name__}: {error}"
             raise RunError("the facts of the run do not give a network", where=where, got=got) from error
 
-    def _find_cell(self) -> Cell | None:
-        if isinstance(self.cell, Cell):
-            return self.cell
-        return None if self.cell in self.NOT_CELLS else find_cell(self.cell)
-
-    def _parts(self, X: Any, y: Any, test: Any) -> tuple[Part, Part | None, Part | None]:
-        """The training, validation and test parts."""
-        rest, held = self.take(X, y), None
-        if isinstance(test, tuple):
-            held = self.take(*test)
-        elif test:
-            if not 0 < test < 1:
-                raise SettingError(f"test must be a share between 0 and 1, or a pair (X, y), got {test}")
-            rest, held = self.hold_out(rest, test)
-        train, valid = self.hold_out(rest, self.valid) if self.valid else (rest, None)
-        return train, valid, held
-
     def _plan(self, device: torch.device) -> Plan:
         return Plan(
             epochs=self.epochs,
@@ -315,13 +335,14 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         network: nn.Module,
         outcome: loop.Outcome,
         parts: tuple[Part, Part | None, Part | None],
+        asked: Coded | None,
         facts: Facts,
     ) -> dict[str, Any]:
         train, valid, held = parts
         shown = valid if held is None else held
         best = outcome.history.best() or {}
         with loop.evaluating(network):
-            tested = None if held is None else self.evaluate(network, self.encode(held, facts), facts)
+            tested = None if asked is None else self.evaluate(network, asked, facts)
             examples = {} if shown is None else self.examples(network, shown, facts)
         seconds = [row["seconds"] or 0.0 for row in outcome.history]
         return {

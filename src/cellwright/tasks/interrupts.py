@@ -8,20 +8,22 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """A context where the first SIGINT sets `asked`; a second one, or one while `at_once`, interrupts as usual.
+    """A context whose first SIGINT sets `asked`; a second one, or one while `at_once`, interrupts as usual.
 
-    Outside the main thread, where Python delivers no signals, or when not `wanted`, it changes nothing.
+    It changes nothing when not `wanted`, outside the main thread (Python delivers no signals there), and
+    where SIGINT is ignored (a job in the background).
     """
 
     def __init__(self, wanted: bool) -> None:
         self.asked = False
         self.at_once = False
-        self._wanted = wanted and threading.current_thread() is threading.main_thread()
-        self._before: signal._HANDLER = signal.SIG_DFL
+        main = threading.current_thread() is threading.main_thread()
+        self._before: signal._HANDLER = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
+        self._wanted = wanted and main and self._before is not signal.SIG_IGN
 
     def __enter__(self) -> Interrupts:
         if self._wanted:
-            self._before = signal.signal(signal.SIGINT, self._on_signal) or signal.SIG_DFL
+            signal.signal(signal.SIGINT, self._on_signal)
         return self
 
     def __exit__(

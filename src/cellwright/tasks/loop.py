@@ -113,7 +113,8 @@ def train(
         plan: how.
         validate: `validate(network) -> {score: value}`, called after every epoch, in evaluation mode, without
             gradients. `plan.watch` picks the score that chooses the best weights, ends the training early and
-            drives the plateau schedule. Without it the last weights are kept and nothing ends early.
+            drives the plateau schedule; of equal scores the one with the lower `loss` is the better, where
+            there is one. Without it the last weights are kept and nothing ends early.
         observer: who watches.
         keeper: where snapshots go. With one, Ctrl-C waits for the end of the step, keeps a snapshot and
             raises Interrupted; without one, Ctrl-C is the usual KeyboardInterrupt.
@@ -142,6 +143,7 @@ class _Position:
     step: int = 0
     best_epoch: int = 0
     best_score: float | None = None
+    best_loss: float | None = None
     stale: int = 0
     flat: int = 0
     factor: float = 1.0
@@ -310,12 +312,13 @@ class _Trainer:
         at = self.at
         validated = self.validate is not None
         score = float(scores[self.plan.watch]) if validated else at.loss / max(1, at.items)
-        better = self._is_better(score)
+        loss = scores.get("loss")
+        better = self._is_better(score) or self._breaks_tie(score, loss)
         at.flat = 0 if better else at.flat + 1
         if self.plan.schedule == "plateau" and at.flat >= PLATEAU:
             at.factor, at.flat = at.factor / 2, 0
         if better:
-            at.best_score = score
+            at.best_score, at.best_loss = score, loss
         if better and validated:
             at.best_epoch, self.best = at.epoch + 1, copy_weights(self.network)
         at.stale = 0 if better or not validated else at.stale + 1
@@ -326,6 +329,11 @@ class _Trainer:
         if best is None or not math.isfinite(score):
             return math.isfinite(score)
         return score > best if self.plan.mode == "max" and self.validate is not None else score < best
+
+    def _breaks_tie(self, score: float, loss: float | None) -> bool:
+        """Whether an equal score comes with a lower loss: a share of right answers often ties on small data."""
+        best = self.at.best_loss
+        return score == self.at.best_score and loss is not None and best is not None and loss < best
 
     def _row(self, scores: Mapping[str, float], better: bool) -> dict[str, Value]:
         at = self.at

@@ -141,7 +141,7 @@ class Live:
 
     def started(self, start: Start) -> None:
         """Show the bar."""
-        self._console.print(Text(opening(start)))
+        self._console.print(Text(opening(start)), soft_wrap=True)
         self._pace = _Pace(start)
         total = start.epochs * start.batches
         self._task = self._bar.add_task("", total=total, completed=self._pace.done, note="")
@@ -172,12 +172,12 @@ class Live:
             return
         watch = self._pace.start.watch
         self._score = f"  {label(watch)} {number(row.get(watch))}"
-        self._bar.console.print(Text(line(row, self._pace.start.epochs)))
+        self._bar.console.print(Text(line(row, self._pace.start.epochs)), soft_wrap=True)
 
     def finished(self, ending: Ending) -> None:
         """Take the bar away and say how it ended."""
         self._bar.stop()
-        self._console.print(Text(closing(ending)))
+        self._console.print(Text(closing(ending)), soft_wrap=True)
 
 
 class _Pace:
@@ -202,6 +202,8 @@ class _Pace:
 
 def opening(start: Start) -> str:
     """The line before the first epoch."""
+    if start.epoch >= start.epochs:
+        return f"all {start.epochs} epochs are done already"
     where = f", going on in epoch {start.epoch + 1}" if start.epoch or start.batch else ""
     size = f"{start.parameters:,} parameters, {start.batches} batches an epoch"
     return f"training {size}, at most {start.epochs} epochs{where}"

@@ -112,26 +112,28 @@ class Run:
     def begin(self, document: Mapping[str, Any], changeable: frozenset[str] = frozenset()) -> Snapshot | None:
         """Open the folder for training; returns the snapshot to go on from, if there is one.
 
-        Only now does a run that `force` allowed to be replaced disappear; files that are not ours stay.
+        Only now does a run that `force` allowed to be replaced disappear; files that are not ours stay. When
+        not even the first file can be written, nothing has changed.
 
         Args:
             document: task, settings, facts and cell, as `Estimator.document` gives them.
             changeable: the settings that may differ in a resumed run.
 
         Raises:
-            RunError: the run was started with other settings, another cell or other data; a damaged snapshot.
+            RunError: the run was started with other settings, another cell or other data; a damaged snapshot;
+                the disk is full.
         """
         if self.resuming and self.begun:
             _refuse_other_start(self.started(), document, changeable, self.path)
             return self._load_last()
-        self._clear()
+        made = _make(self.path / LAST)
         try:
-            (self.path / LAST).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                "cannot make the run folder", where=self.path, got=error.strerror or error
-            ) from error
-        write_json(self.path / LAST / START, _marked(document))
+            write_json(self.path / LAST / START, _marked(document))
+        except RunError:
+            for folder in made:
+                folder.rmdir()
+            raise
+        self._clear()
         return None
 
     def started(self) -> dict[str, Any]:
@@ -181,6 +183,24 @@ class Run:
         write_json(self.path / METRICS, metrics)
         content = {**document, "weights": {"file": WEIGHTS, "sha256": sha256, "tensors": tensors}}
         write_json(self.path / MODEL, _marked(content))
+
+    def store(
+        self,
+        document: Mapping[str, Any],
+        weights: Mapping[str, Tensor],
+        metrics: Mapping[str, Any],
+        history: History,
+    ) -> None:
+        """Write a model that is trained already: there is nothing in it to resume.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        _make(self.path)
+        self._clear()
+        (self.path / LAST / START).unlink(missing_ok=True)
+        history.write(self.path / HISTORY)
+        self.finish(document, weights, metrics)
 
     def document(self) -> dict[str, Any]:
         """The content of `model.json`: task, settings, facts, cell, weights.
@@ -233,6 +253,7 @@ class Run:
     def _load_last(self) -> Snapshot | None:
         last = self.path / LAST
         if not (last / STATE).exists():
+            self._rewind_history(0)
             return None
         state = _read_marked(last / STATE)
         try:
@@ -261,8 +282,18 @@ class Run:
         for name in (MODEL, WEIGHTS, HISTORY, METRICS, "report.html"):
             (self.path / name).unlink(missing_ok=True)
         last = self.path / LAST
-        for file in [*last.glob("*.safetensors"), last / STATE, last / START]:
+        for file in [last / STATE, *last.glob("*.safetensors")]:
             file.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder and those above it; returns the new ones, the deepest first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError("cannot make the folder", where=folder, got=error.strerror or error) from error
+    return missing
 
 
 def _marked(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
@@ -17,7 +17,8 @@ from tokenizers.pre_tokenizers import Split
 
 from cellwright.errors import DataError, RunError, SettingError
 
-Unit: TypeAlias = Literal["auto", "word", "char"]
+Kind: TypeAlias = Literal["word", "char", "blank"]
+Unit: TypeAlias = Literal["auto", "word", "char", "blank"]
 
 PAD, UNKNOWN = "<pad>", "<unk>"
 SHOWN_UNKNOWN = "□"
@@ -38,6 +39,7 @@ _WORD = (
     r"|[^\s]"  # punctuation and signs, one by one
 )
 _CHARACTER = r"[\s\S]"
+_BETWEEN_BLANKS = r"\n|(?!<pad>(?:\s|$))\S+"
 _CHUNK = 100_000  # characters given to the tokenizer at a time, to bound its memory
 _NO_BLANK_BEFORE = frozenset(".,;:!?%)]}…’”、。，；：！？）】》」』\n")
 _NO_BLANK_AFTER = frozenset("([{‘“（【《「『、。，；：！？）】》」』\n")
@@ -48,15 +50,16 @@ class Vocabulary:
 
     With `char` every character is a token, blanks and line ends too, and `decode` gives back the text
     exactly. With `word` a token is a word, a number, a sign, a line's end, or one character of a script
-    without blanks (Chinese, Japanese, Thai), so mixed text is cut well; blanks are not tokens.
+    without blanks (Chinese, Japanese, Thai), so mixed text is cut well; blanks are not tokens. With `blank`
+    a text that is cut already (Penn Treebank) keeps its tokens: what stands between blanks, and line ends.
 
     Args:
         tokens: all tokens, `<pad>` and `<unk>` first.
-        unit: `word` or `char`.
+        unit: `word`, `char` or `blank`.
         lower: whether texts are put in lower case before they are cut.
     """
 
-    def __init__(self, tokens: Sequence[str], unit: Literal["word", "char"], *, lower: bool = False) -> None:
+    def __init__(self, tokens: Sequence[str], unit: Kind, *, lower: bool = False) -> None:
         if tuple(tokens[:2]) != (PAD, UNKNOWN) or len(set(tokens)) != len(tokens):
             raise ValueError("tokens start with <pad>, <unk> and are distinct")
         self.unit, self.lower = unit, lower
@@ -142,7 +145,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The token numbers of `text`; unknown tokens are 1."""
-        encoded = self._tokenizer.encode_batch_fast(list(_chunks(self._cased(text), self.unit)))
+        encoded = self._tokenizer.encode_batch(list(_chunks(self._cased(text), self.unit)))
         return [number for part in encoded for number in part.ids]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -154,7 +157,11 @@ class Vocabulary:
         if any(not 0 <= number < len(self) for number in numbers):
             raise IndexError(f"a token number outside 0 to {len(self) - 1}")
         shown = [SHOWN_UNKNOWN if number == 1 else self._tokens[number] for number in numbers if number != 0]
-        return "".join(shown) if self.unit == "char" else _joined(shown)
+        if self.unit == "char":
+            return "".join(shown)
+        if self.unit == "blank":
+            return " ".join(shown).replace(" \n", "\n").replace("\n ", "\n")
+        return _joined(shown)
 
     def describe(self) -> str:
         """One line for the user.
@@ -162,7 +169,7 @@ class Vocabulary:
         >>> Vocabulary.build("ab ba").describe()
         '4 tokens (words)'
         """
-        kind = "characters" if self.unit == "char" else "words"
+        kind = {"char": "characters", "word": "words", "blank": "words between blanks"}[self.unit]
         if self.unit == "word" and choose_unit(self._tokens[2:]) == "char":
             kind = "characters, and words of other scripts"
         return f"{len(self)} tokens ({kind}{', lower case' if self.lower else ''})"
@@ -210,7 +217,8 @@ def _tokenizer(numbers: dict[str, int], unit: str) -> Tokenizer:
     if unit == "char":
         tokenizer.pre_tokenizer = Split(Regex(_CHARACTER), behavior="isolated")
     else:
-        tokenizer.pre_tokenizer = Split(Regex(_WORD), behavior="removed", invert=True)
+        cut = _WORD if unit == "word" else _BETWEEN_BLANKS
+        tokenizer.pre_tokenizer = Split(Regex(cut), behavior="removed", invert=True)
     return tokenizer
 
 
@@ -247,8 +255,8 @@ def _joined(tokens: Sequence[str]) -> str:
 
 
 def _check_settings(unit: str, min_count: int, max_size: int | None) -> None:
-    if unit not in ("auto", "word", "char"):
-        raise SettingError("unknown unit of text", got=unit, expected="auto, word or char")
+    if unit not in get_args(Unit):
+        raise SettingError("unknown unit of text", got=unit, expected="auto, word, char or blank")
     if min_count < 1:
         raise SettingError("min_count is too small", got=min_count, expected="at least 1")
     if max_size is not None and max_size < 3:
@@ -262,7 +270,7 @@ def _problem(facts: Any) -> str | None:
         return "other keys than format, unit, lower, tokens"
     if facts["format"] != 1 or type(facts["format"]) is not int:
         return f"format {facts['format']!r}"
-    if facts["unit"] not in ("word", "char") or type(facts["lower"]) is not bool:
+    if facts["unit"] not in get_args(Kind) or type(facts["lower"]) is not bool:
         return "a bad unit or lower"
     tokens = facts["tokens"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):

@@ -15,7 +15,6 @@ import pytest
 
 from cellwright.errors import DataError, SettingError
 from cellwright.tasks.data import (
-    load_forecast,
     load_texts,
     numeric,
     read_series,
@@ -213,7 +212,7 @@ FORECASTS = {
     "an empty cell": (
         b"date,y\n2020-01,1\n2020-02,\n2020-03,NaN\n2020-04,4\n",
         {},
-        ["an empty cell in a series", "a.csv, line 3, column y", "got 2 empty of 4", "--gaps fill"],
+        ["an empty cell in a numeric column", "a.csv, line 3, column y", "got 2 empty of 4", "fill it in"],
     ),
     "no such target": (
         b"date,price\n2020-01,1\n2020-02,2\n",
@@ -333,9 +332,9 @@ def test_series(tmp_path, case):
 
 
 @pytest.mark.parametrize("case", FORECASTS)
-def test_forecasts(tmp_path, case):
+def test_forecasts(tmp_path, load, case):
     content, settings, parts = FORECASTS[case]
-    refused(lambda: load_forecast(written(tmp_path, "a.csv", content), **settings), parts)
+    refused(lambda: load(written(tmp_path, "a.csv", content), **settings), parts)
 
 
 @pytest.mark.parametrize("case", TEXT_TABLES)
@@ -386,6 +385,17 @@ def test_labels_where_they_are_needed(tmp_path):
     path = written(tmp_path, "a.csv", b"t1,t2,t3\n1,2,3\n3,4,5\n")
     refused(lambda: read_series(path, labelled=True), ["series without labels", "a.csv", "set --label"])
     refused(lambda: read_series(path, label="t9"), ["no such column", "got --label t9"])
+
+
+def test_far_more_missing_than_there(tmp_path, load):
+    path = written(tmp_path, "a.csv", b"date,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,2\n9999-01-01,3\n")
+    refused(
+        lambda: load(path, gaps="fill"), ["far more is missing than is there", "daily stamps missing, 4 rows"]
+    )
+
+
+def test_a_name_too_long_for_a_file():
+    refused(lambda: read_table("x" * 5000 + ".csv"), ["no such file"])
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_for_prediction_no_label_is_needed():
     assert (roles.text, roles.label) == ("column_1", None)
 
 
+def test_for_prediction_a_trained_label_may_be_absent():
+    frame = pl.DataFrame({"text": ["one thing", "another", "third"], "source": ["a", "a", "b"]})
+    assert text_roles(frame, FILE, text="text", label="coarse", labelled=False).label is None
+    assert text_roles(frame, FILE, labelled=False).label is None
+    assert text_roles(frame, FILE).label == "source"
+
+
 def test_bare_years_are_times_only_where_they_rise():
     years = pl.DataFrame({"year": ["1990", "1991", "1992"], "count": ["1500", "1700", "1600"]})
     assert forecast_roles(years, FILE).time == "year"

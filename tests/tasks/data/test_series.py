@@ -94,6 +94,13 @@ def test_label_columns(tmp_path, text, label, labels):
     assert found.inputs[0].shape == (width - bool(labels) if label != "none" else 3, 1)
 
 
+def test_for_prediction_a_trained_label_may_be_absent(tmp_path):
+    (tmp_path / "a.csv").write_text("t1,t2,t3,which\n1,2,3,4\n", encoding="utf-8")
+    assert read_series(tmp_path / "a.csv", "which", labelled=False).labels == ["4"]
+    assert read_series(tmp_path / "a.csv", "gone", labelled=False).inputs[0].shape == (4, 1)
+    assert read_series(tmp_path / "a.csv", labelled=False).inputs[0].shape == (4, 1)
+
+
 def test_rows_padded_with_empty_cells_have_unequal_lengths(tmp_path):
     (tmp_path / "a.csv").write_text("t1,t2,t3,label\n1,2,3,a\n4,,,b\n5,,7,a\n", encoding="utf-8")
     found = read_series(tmp_path / "a.csv")

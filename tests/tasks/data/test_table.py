@@ -148,6 +148,14 @@ def test_a_file_wins_over_a_sample_with_a_notice(tmp_path, monkeypatch):
     assert resolve("air_passengers").sample == "air_passengers"
 
 
+def test_a_folder_of_a_samples_name_does_not_hide_it(tmp_path, monkeypatch):
+    """Such as the run folder of an earlier training."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sunspots").mkdir()
+    assert resolve("sunspots").notice == "reading the bundled sample, not the folder ./sunspots"
+    assert read_table("sunspots").height == 309
+
+
 @pytest.mark.parametrize(
     ("file", "height", "columns"),
     [

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from cellwright.errors import DataError
-from cellwright.tasks.data import fill_gaps, load_forecast, read_times
+from cellwright.tasks.data import fill_gaps, read_times
 from cellwright.tasks.data.steps import detect_step, stamps_after
 
 
@@ -32,6 +32,7 @@ def every(start: str, step: np.timedelta64, count: int) -> np.ndarray:
         ("2020-02-03T04:05:06+08:00", "2020-02-02T20:05:06"),
         ("2020-02-03T04:05:06-0130", "2020-02-03T05:35:06"),
         ("2020年2月3日", "2020-02-03"),
+        ("20200203", "2020-02-03"),
     ],
 )
 def test_forms(tmp_path, written, meant):
@@ -76,21 +77,21 @@ def test_steps_and_seasons(series, name, season):
     assert name is None or step.name == name
 
 
-def test_trading_days_have_no_gaps_for_holidays(shared_data):
-    loaded = load_forecast(shared_data / "stocks_daily" / "SPY.csv", targets=["Adj Close"])
-    assert loaded.step.name == "trading-day"
-    assert loaded.targets.shape == (2518, 1)
+def test_trading_days_have_no_gaps_for_holidays(shared_data, load):
+    loaded = load(shared_data / "stocks_daily" / "SPY.csv", targets=["Adj Close"])
+    assert loaded.times.step.name == "trading-day"
+    assert loaded.values.shape == (2518, 1)
     assert np.is_busday(loaded.times.future(7).astype("datetime64[D]")).all()
 
 
-def test_trading_days_with_a_missing_month_are_refused(tmp_path):
+def test_trading_days_with_a_missing_month_are_refused(tmp_path, load):
     days = np.arange("2020-01-01", "2020-06-01", dtype="datetime64[D]")
     kept = [
         day for day in days if np.is_busday(day) and day.astype("datetime64[M]") != np.datetime64("2020-03")
     ]
     (tmp_path / "a.csv").write_text("date,y\n" + "".join(f"{day},1\n" for day in kept), encoding="utf-8")
     with pytest.raises(DataError, match="22 trading-day stamps missing between 2020-02-28 and 2020-04-01"):
-        load_forecast(tmp_path / "a.csv")
+        load(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -107,27 +108,27 @@ def test_future(series, after):
     assert stamps_after(series, detect_step(series), 2).tolist() == after.tolist()
 
 
-def test_rows_out_of_order_are_sorted_and_said(tmp_path):
+def test_rows_out_of_order_are_sorted_and_said(tmp_path, load):
     path = tmp_path / "a.csv"
     path.write_text("date,y\n2020-03,3\n2020-01,1\n2020-02,2\n", encoding="utf-8")
-    loaded = load_forecast(path)
-    assert loaded.targets[:, 0].tolist() == [1, 2, 3]
-    assert loaded.notices == (
+    loaded = load(path)
+    assert loaded.values[:, 0].tolist() == [1, 2, 3]
+    assert loaded.times.notices == (
         f"{path}, column date: the rows were not in time order (1 steps back) and have been sorted",
     )
 
 
-def test_gaps_and_empty_cells_are_filled_on_the_line(tmp_path):
+def test_gaps_and_empty_cells_are_filled_on_the_line(tmp_path, load):
     path = tmp_path / "a.csv"
     path.write_text("date,y,z\n2020-01,1,10\n2020-02,,20\n2020-05,7,\n2020-06,8,60\n", encoding="utf-8")
-    loaded = load_forecast(path, targets=["y"], covariates=["z"], gaps="fill")
-    assert loaded.targets[:, 0].tolist() == [1, 2.5, 4, 5.5, 7, 8]
-    assert loaded.covariates[:, 0].tolist() == [10, 20, 30, 40, 50, 60]
+    loaded = load(path, targets=["y"], covariates=["z"], gaps="fill")
+    assert loaded.values[:, 0].tolist() == [1, 2.5, 4, 5.5, 7, 8]
+    assert loaded.values[:, 1].tolist() == [10, 20, 30, 40, 50, 60]
     assert (
         loaded.stamps.astype("datetime64[M]").tolist()
         == np.arange("2020-01", "2020-07", dtype="M8[M]").tolist()
     )
-    assert loaded.notices == (f"{path}: 6 missing values filled by linear interpolation",)
+    assert loaded.filled == 6
 
 
 def test_filling_agrees_with_interpolation_over_time():
@@ -147,29 +148,30 @@ def test_filling_agrees_with_interpolation_over_time():
         np.testing.assert_allclose(filled[:, column], expected, rtol=1e-12)
 
 
-def test_pjme_needs_both_cures(shared_data):
+def test_pjme_needs_both_cures(shared_data, load):
     """4 double stamps and 30 missing hours (the clock changes), and the rows out of order."""
     path = shared_data / "electricity_pjme" / "PJME_hourly.csv.gz"
     with pytest.raises(DataError, match=r"two rows of one time.*got 2014-11-02 02:00.*\(4 such pairs\)"):
-        load_forecast(path)
-    loaded = load_forecast(path, gaps="fill", duplicates="mean")
-    assert loaded.targets.shape == (145_366 - 4 + 30, 1)
+        load(path)
+    loaded = load(path, gaps="fill", duplicates="mean")
+    assert loaded.values.shape == (145_366 - 4 + 30, 1)
     assert (np.diff(loaded.stamps) == HOUR).all()
-    assert len(loaded.notices) == 3
+    assert len(loaded.times.notices) == 2
+    assert loaded.filled == 30
 
 
-def test_duplicates_give_their_mean(tmp_path):
+def test_duplicates_give_their_mean(tmp_path, load):
     path = tmp_path / "a.csv"
     path.write_text("date,y\n2020-01,1\n2020-02,2\n2020-02,6\n2020-03,\n2020-03,5\n", encoding="utf-8")
-    loaded = load_forecast(path, duplicates="mean", gaps="fill")
-    assert loaded.targets[:, 0].tolist() == [1, 4, 5]
+    loaded = load(path, duplicates="mean", gaps="fill")
+    assert loaded.values[:, 0].tolist() == [1, 4, 5]
 
 
-def test_parquet_dates(tmp_path):
+def test_parquet_dates(tmp_path, load):
     days = np.arange("2020-01-01", "2020-02-01", dtype="datetime64[D]").astype("datetime64[us]")
     frame = pl.DataFrame({"when": days, "y": np.arange(31.0)})
     frame.write_parquet(tmp_path / "a.parquet")
-    loaded = load_forecast(tmp_path / "a.parquet")
+    loaded = load(tmp_path / "a.parquet")
     assert loaded.roles.time == "when"
-    assert loaded.step.name == "daily"
+    assert loaded.times.step.name == "daily"
     assert loaded.stamps.tolist() == days.tolist()

@@ -4,7 +4,7 @@ Every function that takes a path also takes a sample's name; what cannot be used
 line.
 """
 
-from cellwright.tasks.data.load import ForecastData, TextData, load_forecast, load_texts
+from cellwright.tasks.data.load import TextData, load_texts
 from cellwright.tasks.data.roles import ForecastRoles, TextRoles, forecast_roles, text_roles
 from cellwright.tasks.data.series import SeriesSet, read_series
 from cellwright.tasks.data.source import Source, resolve
@@ -15,7 +15,6 @@ from cellwright.tasks.data.text import read_text
 from cellwright.tasks.data.times import Times, fill_gaps, read_times
 
 __all__ = [
-    "ForecastData",
     "ForecastRoles",
     "SeriesSet",
     "Source",
@@ -25,7 +24,6 @@ __all__ = [
     "Times",
     "fill_gaps",
     "forecast_roles",
-    "load_forecast",
     "load_texts",
     "numeric",
     "read_series",

@@ -78,13 +78,15 @@ def text_roles(
         frame: the table.
         path: for messages.
         text, label: columns the user named, or None.
-        labelled: whether a label is needed (training); without need, a label that is there is still found.
+        labelled: whether a label is needed (training). Without need a named label may be absent, and one
+            is guessed by its name alone.
 
     Raises:
         DataError: a named column that is not there, one column for both, no column left for a role.
     """
     text = text and find_column(frame.columns, text, "--text", path)
-    label = label and find_column(frame.columns, label, "--label", path)
+    if label is not None and (labelled or label in frame.columns):
+        label = find_column(frame.columns, label, "--label", path)
     if text is not None and text == label:
         raise DataError(
             "one column cannot be text and label", where=shown(path), got=text, fix="set --text, --label"
@@ -94,8 +96,10 @@ def text_roles(
         text = _guess_text(frame, without=label)
         guessed.append("text")
     if label is None:
-        label = _guess_label(frame, without=text)
+        label = _guess_label(frame, without=text, by_contents=labelled)
         guessed += ["label"] if label else []
+    elif label not in frame.columns:
+        label = None
     if text is None or (label is None and labelled):
         role = "text" if text is None else "label"
         raise DataError(
@@ -164,11 +168,13 @@ def _guess_text(frame: pl.DataFrame, without: str | None) -> str | None:
     return max(named or left, key=lambda name: _mean_length(frame, name), default=None)
 
 
-def _guess_label(frame: pl.DataFrame, without: str | None) -> str | None:
+def _guess_label(frame: pl.DataFrame, without: str | None, by_contents: bool) -> str | None:
     left = [name for name in frame.columns if name != without]
     named = [name for name in left if name.lower() in names.LABEL]
     if named:
         return min(named, key=lambda name: names.LABEL.index(name.lower()))
+    if not by_contents:
+        return None
     distinct = {name: frame[name].drop_nulls().n_unique() for name in left}
     few = [name for name in left if 1 < distinct[name] <= max(2, frame.height // 2)]
     return min(few, key=lambda name: distinct[name], default=None)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cellwright.errors import DataError
 from cellwright.tasks.data import ts, wide
+from cellwright.tasks.data.roles import NO_COLUMN
 from cellwright.tasks.data.source import Data, file_of, format_of, read_bytes, read_utf8, shown
 from cellwright.tasks.data.table import KNOWN, read_table
 from cellwright.tasks.data.times import interpolated
@@ -51,8 +52,8 @@ def read_series(path: Data, label: str | None = None, *, labelled: bool | None =
     Args:
         path: a file, or a sample's name.
         label: the label column of a wide table (`none`: no column is), or None to guess it.
-        labelled: True to refuse a file without labels, False to take no column as the label, None to accept
-            both.
+        labelled: True to refuse a file without labels; False, for prediction, to guess none and to do without
+            `label` where it is not there; None to accept both.
 
     Raises:
         DataError: what `read_table` refuses; a malformed `.ts` line; pickled, misshapen or nameless arrays.
@@ -64,8 +65,9 @@ def read_series(path: Data, label: str | None = None, *, labelled: bool | None =
     elif suffix == ".npz":
         found = _from_npz(file)
     elif suffix in KNOWN:
-        wanted = "none" if labelled is False and label is None else label
-        found = wide.split_rows(read_table(path), path, wanted)
+        frame = read_table(path)
+        absent = labelled is False and label not in frame.columns
+        found = wide.split_rows(frame, path, NO_COLUMN if absent else label)
     else:
         known = ", ".join((".ts", ".npz", *KNOWN))
         raise DataError("not series by the extension", where=file, got=suffix or "none", expected=known)

@@ -53,7 +53,7 @@ Data: TypeAlias = str | Path | Source
 
 
 def resolve(data: Data) -> Source:
-    """Find what `data` names: a file or folder, else a bundled sample; a file wins, with a notice.
+    """Find what `data` names: a file or folder, else a bundled sample; a file of its name wins, and is said.
 
     Raises:
         DataError: there is neither.
@@ -65,13 +65,14 @@ def resolve(data: Data) -> Source:
         return data
     name, path = str(data), Path(data).expanduser()
     known = name in samples.names()
-    if path.exists():
+    if _exists(path) and not (known and path.is_dir()):
         notice = f"reading the file ./{name}, not the bundled sample of that name" if known else None
         return Source(name, path, notice=notice)
     if not known:
         raise _missing(name, path)
     made = samples.get(name).file is None
-    return Source(name, None if made else samples.path(name), sample=name)
+    notice = f"reading the bundled sample, not the folder ./{name}" if _exists(path) else None
+    return Source(name, None if made else samples.path(name), sample=name, notice=notice)
 
 
 def file_of(data: Data) -> Path:
@@ -144,6 +145,13 @@ def read_utf8(path: Path) -> str:
     return text
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for the file system, a folder that may not be entered
+        return False
+
+
 def _gunzip(raw: bytes, path: Path) -> bytes:
     try:
         return gzip.decompress(raw)
@@ -162,11 +170,18 @@ def _refuse_binary(raw: bytes, path: Path) -> None:
     raise DataError("a binary file, not text", where=path, got=got, expected="UTF-8 text")
 
 
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # may not be listed: then nothing is near
+        return []
+
+
 def _missing(name: str, path: Path) -> DataError:
     folder = path.parent
     if not folder.is_dir():
         return DataError("no such folder", where=folder, fix="check the path")
-    beside = {child.name: str(folder / child.name) for child in folder.iterdir()}
+    beside = {child.name: str(folder / child.name) for child in _children(folder)}
     known = beside if folder != Path() else beside | {sample: sample for sample in samples.names()}
     near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.5)
     fix = f"did you mean {known[near[0]]}?" if near else "check the path (cellwright data lists the samples)"

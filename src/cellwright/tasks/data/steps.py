@@ -152,9 +152,11 @@ def _month_ends(stamps: Stamps) -> npt.NDArray[np.bool_]:
 
 
 def _trading(stamps: Stamps) -> bool:
-    """Daily stamps that leave out every weekend."""
-    weekdays = np.is_busday(stamps.astype("datetime64[D]"))
-    return bool(weekdays.all()) and int((stamps[-1] - stamps[0]).astype(np.int64)) >= 7 * _DAY
+    """Daily stamps that leave out every weekend, and few weekdays."""
+    days = stamps.astype("datetime64[D]")
+    weekdays = np.busday_count(days[0], days[-1]) + 1
+    long_enough = int((days[-1] - days[0]).astype(np.int64)) >= 7
+    return long_enough and bool(np.is_busday(days).all()) and len(days) > 0.7 * weekdays
 
 
 def _unusual(length: int) -> tuple[str, int | None]:

@@ -89,13 +89,19 @@ def strings(frame: pl.DataFrame, column: str) -> list[str | None]:
 
 def place(path: Data, row: int) -> str:
     """Where row number `row` (from 0) of a table stands: `FILE, line N` (`FILE, row N` for Parquet)."""
+    return f"{shown(path)}, {lines(path, [row])[0]}"
+
+
+def lines(path: Data, rows: Sequence[int]) -> list[str]:
+    """Where rows (from 0) stand within their file: `line N`, or `row N` for Parquet. Reads the file again."""
     file = file_of(path)
     if format_of(file) in _DELIMITED:
-        lines = delimited.parse(read_utf8(file), file, format_of(file)).lines
-        return f"{shown(path)}, line {lines[row]}"
+        numbers = delimited.parse(read_utf8(file), file, format_of(file)).lines
+        return [f"line {numbers[row]}" for row in rows]
     if format_of(file) in _JSON:
-        return f"{shown(path)}, line {_json_rows(file)[row][0]}"
-    return f"{shown(path)}, row {row + 1}"
+        objects = _json_rows(file)
+        return [f"line {objects[row][0]}" for row in rows]
+    return [f"row {row + 1}" for row in rows]
 
 
 def _reader(file: Path) -> Callable[[Path, bool | None], pl.DataFrame]:

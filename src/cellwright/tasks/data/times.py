@@ -26,14 +26,14 @@ from cellwright.tasks.data.steps import (
     off_the_step,
     stamps_after,
 )
-from cellwright.tasks.data.table import place, strings
+from cellwright.tasks.data.table import lines, place, strings
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 _STAMP = re.compile(
     r"(?P<Y>\d{4})(?:[-/年](?P<m>\d{1,2})月?(?:[-/]?(?P<d>\d{1,2})日?"
     r"(?:[T ](?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}(?:[.,]\d{1,6})?))?\d*(?P<z>Z|[+-]\d{2}:?\d{2})?)?)?)?"
 )
-_YEAR = re.compile(r"\d{4}")
+_MOST_FILLED = 10  # missing stamps for each row that is there
 _FORMS = "2024, 2024-05, 2024-05-01 or 2024-05-01 13:00:00"
 
 
@@ -121,9 +121,15 @@ def fill_gaps(times: Times, values: Floats) -> tuple[Stamps, Floats, int]:
         The full stamps [T'], the full values [T'] or [T', K], and how many values were filled.
 
     Raises:
-        DataError: a column without any value.
+        DataError: a column without any value; far more missing than is there.
     """
     missing = missing_between(times.stamps, times.step)
+    if missing.sum() > _MOST_FILLED * len(times.stamps):
+        raise DataError(
+            "far more is missing than is there",
+            got=f"{int(missing.sum())} {times.step.name} stamps missing, {len(times.stamps)} rows",
+            fix="check the times, or set --time none (rows as they stand)",
+        )
     at = np.arange(len(times.stamps)) + np.concatenate(([0], np.cumsum(missing)))
     length = int(at[-1]) + 1
     stamps = np.empty(length, dtype=times.stamps.dtype)
@@ -154,20 +160,20 @@ def interpolated(values: Floats) -> Floats:
 
 
 def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
-    """Whether every cell is a time; bare years count only where they rise row by row."""
+    """Whether every cell is a time; bare years and YYYYMMDD count only where they rise row by row."""
     if not (frame[column].dtype.is_temporal() or frame[column].dtype in (pl.String, pl.Int64, pl.Int32)):
         return False
     cells = strings(frame, column)
-    if not all(cell and _STAMP.fullmatch(cell.strip()) for cell in cells):
+    if not all(cell and _match(cell) for cell in cells):
         return False
-    if not all(cell and _YEAR.fullmatch(cell.strip()) for cell in cells):
+    if not all(cell and cell.strip().isdecimal() for cell in cells):
         return True
     years = [int(cell) for cell in cells if cell]
     return all(later > earlier for earlier, later in pairwise(years))
 
 
 def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
-    matches = [_STAMP.fullmatch(cell.strip()) if cell else None for cell in strings(frame, column)]
+    matches = [_match(cell) if cell else None for cell in strings(frame, column)]
     written = [_canonical(match) if match else "" for match in matches]
     bad = next((row for row, match in enumerate(matches) if match is None), None)
     if bad is None:
@@ -188,6 +194,13 @@ def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
         expected=_FORMS,
         fix="mend the cell, or set --time to another column (--time none: rows as they stand)",
     )
+
+
+def _match(cell: str) -> re.Match[str] | None:
+    written = cell.strip()
+    if len(written) == 8 and written.isdecimal():  # ISO's basic form, 20240501
+        written = f"{written[:4]}-{written[4:6]}-{written[6:]}"
+    return _STAMP.fullmatch(written)
 
 
 def _canonical(match: re.Match[str]) -> str:
@@ -218,9 +231,7 @@ def _refuse_duplicates(ordered: Stamps, order: npt.NDArray[np.intp], column: str
     twice = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(twice):
         return
-    first, second = (
-        place(path, int(order[row])).removeprefix(f"{shown(path)}, ") for row in (twice[0], twice[0] + 1)
-    )
+    first, second = lines(path, [int(order[row]) for row in (twice[0], twice[0] + 1)])
     raise DataError(
         "two rows of one time",
         where=f"{shown(path)}, column {column}",

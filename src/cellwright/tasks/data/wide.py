@@ -44,7 +44,7 @@ def split_rows(frame: pl.DataFrame, path: Data, label: str | None) -> Parsed:
     Raises:
         DataError: no such column, no columns left, text in a step, an empty label.
     """
-    chosen = _label_column(frame, path, label)
+    chosen = label_column(frame, path, label)
     steps = [name for name in frame.columns if name != chosen]
     if not steps:
         raise DataError("no columns left for the series", where=shown(path), got=", ".join(frame.columns))
@@ -109,7 +109,8 @@ def _stems(written: Sequence[str]) -> Layout | None:
     return Layout(tuple(tuple(at[stem, index] for stem in stems) for index in indices), tuple(stems))
 
 
-def _label_column(frame: pl.DataFrame, path: Data, label: str | None) -> str | None:
+def label_column(frame: pl.DataFrame, path: Data, label: str | None) -> str | None:
+    """The column of the labels as `split_rows` finds it, or None."""
     if label == NO_COLUMN and label not in frame.columns:
         return None
     if label is not None:

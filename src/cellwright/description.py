@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -110,7 +109,9 @@ def describe(
         parts: tuple[Part, ...] = (_of_cell(cell, _least(units, 128, "units"), _least(inputs, 64, "inputs")),)
         return _described(cell.name, parts)
     if not isinstance(cell, nn.Module):
-        raise SettingError("cannot describe this", got=type(cell).__name__, expected="a cell, layer or network")
+        raise SettingError(
+            "cannot describe this", got=type(cell).__name__, expected="a cell, layer or network"
+        )
     if units is not None or inputs is not None:
         raise SettingError("units and inputs are for a cell; this has its own", got=type(cell).__name__)
     return _described(type(cell).__name__, tuple(_of_network(cell)))
@@ -144,12 +145,12 @@ def _of_cell(cell: Cell, units: int, inputs: int, name: str = "step", kept: int 
 def _of_network(network: nn.Module) -> Iterator[Part]:
     seen: set[int] = set()
     for name, module in network.named_modules():
-        new = [p for p in module.parameters(recurse=False) if id(p) not in seen]
-        seen |= {id(p) for p in new}
+        own = list(module.parameters(recurse=False))
+        size = sum(p.numel() for p in own if id(p) not in seen)
+        seen |= {id(p) for p in own}
         if isinstance(module, Layer):
             yield from _of_layer(module, name)
-        elif new:
-            size = sum(p.numel() for p in new)
+        elif own:
             yield Part(name or "itself", _about(module), (), 0, size, _multiply_adds(module), 0)
 
 
@@ -190,9 +191,7 @@ def _about(module: nn.Module) -> str:
 def _rows(part: Part) -> list[tuple[str, ...]]:
     rows = [(f"{part.name} ({part.about})", *_numbers(part.parameters, part.multiply_adds, part.pointwise))]
     for term in part.terms:
-        rows.append(
-            (f"  {term.equation}", *_numbers(term.parameters, term.multiply_adds, term.pointwise))
-        )
+        rows.append((f"  {term.equation}", *_numbers(term.parameters, term.multiply_adds, term.pointwise)))
     if part.kept:
         why = "biases kept twice, as torch.nn does" if part.kept > 0 else "biases that are switched off"
         rows.append((f"  {why}", *_numbers(part.kept, 0, 0)))
@@ -206,6 +205,8 @@ def _numbers(*values: int | None) -> tuple[str, ...]:
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     ]

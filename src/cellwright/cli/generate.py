@@ -1,0 +1,51 @@
+"""`cellwright generate RUN`: a trained text model writes on from a prompt, as fast as it can. Floor 7."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from cellwright.cli.loaded import on_a_run
+from cellwright.cli.options import real, whole
+from cellwright.errors import SettingError
+from cellwright.tasks.base import Estimator
+from cellwright.tasks.generate import Generator
+
+
+def command(arguments: list[str]) -> Callable[..., None]:
+    """The command for the run that the arguments name."""
+
+    def generate(
+        estimator: Estimator[Any, Any],
+        prompt: Annotated[str, typer.Option(help="what to go on from; it is printed first")] = "",
+        length: Annotated[
+            int, typer.Option(parser=whole, metavar="N", help="tokens to write: characters, or words")
+        ] = 300,
+        temperature: Annotated[
+            float,
+            typer.Option(parser=real, metavar="X", help="1: as learnt; less: the likely; 0: the likeliest"),
+        ] = 0.8,
+        top_k: Annotated[
+            int | None,
+            typer.Option(parser=whole, metavar="N", help="choose among the N likeliest", show_default="all"),
+        ] = None,
+        seed: Annotated[
+            int, typer.Option(parser=whole, metavar="N", help="the same seed, the same text")
+        ] = 0,
+    ) -> None:
+        if not isinstance(estimator, Generator):
+            raise SettingError(
+                f"a run of the task {estimator.TASK} does not write",
+                fix="let it predict: cellwright predict RUN DATA",
+            )
+        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed)
+        sys.stdout.write(prompt)
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+
+    return on_a_run(generate, arguments, columns=False)

@@ -1,0 +1,91 @@
+"""`cellwright predict RUN DATA`: predictions as CSV (or JSON Lines), on stdout or in a file. Floor 7.
+
+Refuses a run that predicts nothing in rows: a text model writes (`cellwright generate`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cellwright.checkpoint import to_json, write_atomic
+from cellwright.cli.loaded import on_a_run
+from cellwright.cli.screen import notice
+from cellwright.errors import SettingError
+from cellwright.tasks.base import Estimator
+
+Row = Mapping[str, Any]
+
+
+def command(arguments: list[str]) -> Callable[..., None]:
+    """The command for the run that the arguments name: its columns are options."""
+
+    def predict(
+        estimator: Estimator[Any, Any],
+        data: Annotated[str, typer.Argument(help="a file of the same kind, or a sample", metavar="DATA")],
+        out: Annotated[
+            Path | None, typer.Option(help="a file .csv or .jsonl instead of stdout", show_default=False)
+        ] = None,
+        quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
+    ) -> None:
+        write = _writer(out)
+        rows = _rows(estimator)
+        material = estimator.read(data)
+        text = write(rows(estimator, material))
+        if out is not None:
+            write_atomic(out, text)
+        notice(f"data: {material.note}", quiet=quiet)
+        print(text, end="") if out is None else notice(f"wrote {out}", quiet=quiet)
+
+    return on_a_run(predict, arguments)
+
+
+def _rows(estimator: Estimator[Any, Any]) -> Callable[[Any, Any], list[Row]]:
+    if estimator.TASK not in ROWS:
+        raise SettingError(
+            f"a run of the task {estimator.TASK} predicts no rows",
+            fix="let it write: cellwright generate RUN",
+        )
+    return ROWS[estimator.TASK]
+
+
+def _classes(estimator: Any, material: Any) -> list[Row]:
+    """One row for each example: what it is, the label, and how probable the network holds it to be."""
+    probabilities = estimator.predict_proba(material)
+    best = probabilities.argmax(axis=1)
+    texts = material.texts if material.kind == "text" else range(1, len(material) + 1)
+    return [
+        {material.kind: text, "label": label, "probability": round(float(row[k]), 4)}
+        for text, label, row, k in zip(texts, estimator.classes_[best], probabilities, best, strict=True)
+    ]
+
+
+ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {"classify": _classes}
+
+
+def _writer(out: Path | None) -> Callable[[list[Row]], str]:
+    """By the ending of the file; CSV on stdout."""
+    writers = {".csv": _csv, ".jsonl": _json_lines}
+    ending = ".csv" if out is None else out.suffix.lower()
+    if ending not in writers:
+        raise SettingError(
+            "predictions go to a .csv or a .jsonl", where="--out", got=out, expected=", ".join(writers)
+        )
+    return writers[ending]
+
+
+def _csv(rows: list[Row]) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _json_lines(rows: list[Row]) -> str:
+    return "".join(to_json(row) + "\n" for row in rows)

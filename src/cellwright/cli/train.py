@@ -1,0 +1,101 @@
+"""`cellwright train TASK DATA`: from a data file to a run folder. Floor 7.
+
+The options are the settings of the task's estimator. Results go to stdout, progress to stderr. Refuses an
+output folder that exists, unless it is told to go on (`--resume`) or to replace (`--force`).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cellwright.cli.announce import Announced
+from cellwright.cli.options import with_settings
+from cellwright.cli.reading import machinery, many, run_folder, sizes, test_part
+from cellwright.cli.scores import score_table
+from cellwright.errors import RunError
+from cellwright.tasks import report
+from cellwright.tasks.base import Estimator
+from cellwright.tasks.load import task_class
+from cellwright.tasks.run import Run
+from cellwright.tasks.settings import fields
+
+NEXT = {
+    "forecast": "cellwright predict {run} {data}",
+    "classify": "cellwright predict {run} NEW_DATA",
+    "generate": 'cellwright generate {run} --prompt "..." --length 300',
+}
+
+
+def command(task: str, arguments: list[str]) -> Callable[..., None]:
+    """The command of one task: its settings are the options."""
+    cls = task_class(task)
+
+    def train(
+        data: Annotated[str, typer.Argument(help="a file, or the name of a bundled sample", metavar="DATA")],
+        test: Annotated[
+            str, typer.Option(help="a share to hold out and score at the end, a file of its own, or none")
+        ] = "0.2",
+        out: Annotated[
+            Path | None, typer.Option(help="the run folder (by default runs/TASK-NAME)", show_default=False)
+        ] = None,
+        resume: Annotated[bool, typer.Option("--resume", help="go on where a run in --out stopped")] = False,
+        force: Annotated[bool, typer.Option("--force", help="replace a run that is in --out")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", help="no progress, only the results")] = False,
+        *,
+        settings: dict[str, Any],
+    ) -> None:
+        run = Run.create(out or run_folder(task, data), force=force, resume=resume)
+        estimator = cls(**_with_started(cls, run, settings))
+        _train(estimator, data, test, run, quiet)
+        title, again = f"{task} {Path(data).name}", _again(task, data, test, settings)
+        _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
+
+    return with_settings(cls, train)
+
+
+def _train(estimator: Estimator[Any, Any], data: str, test: str, run: Run, quiet: bool) -> None:
+    estimator.check()
+    machine = machinery(estimator)
+    material = estimator.read(data)
+    held = test_part(estimator, test)
+    lines = (f"data: {material.note}", f"split: {sizes(estimator, material, held)}", f"model: {machine}")
+    estimator.fit(material, test=held, run=run, observer=Announced(lines, quiet=quiet))
+
+
+def _with_started(cls: type[Estimator[Any, Any]], run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were given, over those that a resumed run was started with."""
+    if not (run.resuming and run.begun):
+        return dict(given)
+    started = run.started()
+    if started["task"] != cls.TASK:
+        raise RunError("the run is of another task", where=run.path, got=cls.TASK, expected=started["task"])
+    known = {field.name for field in fields(cls)}
+    return {name: value for name, value in started["settings"].items() if name in known} | dict(given)
+
+
+def _results(estimator: Estimator[Any, Any], run: Path, page: Path, data: str) -> None:
+    metrics = estimator.metrics_
+    score_table(str(estimator.cell), metrics)
+    epochs = many(metrics["epochs"], "epoch")
+    print(f"{metrics['parameters']:,} parameters, {epochs}, {metrics['seconds']:.1f} s")
+    print(f"run   {run}")
+    print(f"page  {page}")
+    print(f"next  {NEXT[estimator.TASK].format(run=shlex.quote(str(run)), data=shlex.quote(data))}")
+
+
+def _again(task: str, data: str, test: str, settings: Mapping[str, Any]) -> str:
+    """The command that makes the run again."""
+    words = ["cellwright", "train", task, data, "--test", test]
+    for name, value in settings.items():
+        option = name.replace("_", "-")
+        words += (
+            [f"--{'' if value else 'no-'}{option}"]
+            if isinstance(value, bool)
+            else [f"--{option}", str(value)]
+        )
+    return shlex.join(words)
