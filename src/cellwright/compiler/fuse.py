@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
 from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
-from cellwright.compiler.routine import Routine
+from cellwright.compiler.places import Routine
 
 PRODUCTS = ("matmul_sum", "blocks")
 WHOLE_ROW = ("along", "arrange")
@@ -181,15 +181,15 @@ class _Scheduler:
         return plain and all(_kind(self.nodes[k]) == "pointwise" for k in loop.vectors[0][1])
 
     def _hot_values(self, before: Stage, s: int) -> set[int]:
-        """Results of products that nobody but this stage reads."""
+        """Results of products that nobody but this stage's rows read."""
         outputs = before.groups[0].outputs
-        return {k for k in outputs if all(self.stage[u] == s for u in self.users[k])}
+        return {k for k in outputs if all(self.stage[u] == s and not self._product(u) for u in self.users[k])}
 
 
 def is_outside(nodes: tuple[Node, ...], k: int) -> bool:
-    """Leaves, and matrices as they are turned: nothing to compute in the loop."""
+    """Leaves, sizes, and matrices as they are turned: nothing to compute in the loop."""
     node = nodes[k]
-    return node.op in ANY_LEAF or len(node.shape) > 1
+    return node.op in (*ANY_LEAF, "size") or len(node.shape) > 1
 
 
 def _kind(node: Node) -> str:

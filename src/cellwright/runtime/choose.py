@@ -17,7 +17,7 @@ from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan, make_plan
 from cellwright.errors import SettingError
 
-BACKENDS = ("stock", "eager")
+BACKENDS = ("cpu", "stock", "eager")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ def explain(layer: Any, x: Any, lengths: Any = None) -> str:
         lengths: [B], as in the layer's call.
 
     >>> import torch, cellwright as cw
-    >>> print(cw.explain(cw.nn.Recurrent("peephole", 3, 4), torch.zeros(5, 2, 3)))
+    >>> print(cw.explain(cw.nn.Recurrent("peephole", 3, 4), torch.zeros(0, 2, 3)))
     runs on: eager
+      not cpu: there is nothing to compute in an empty sequence or batch
       not stock: torch has no kernel of its own for the equations of `peephole`
     """
     call = layer.call(x, lengths=lengths)

@@ -10,7 +10,7 @@ from cellwright.compiler.dims import ONE, ZERO, Dim
 from cellwright.compiler.fuse import VIEWS, Loop, Schedule
 from cellwright.compiler.inner_ops import ANY_LEAF, reads
 from cellwright.compiler.ops import COMPARISONS
-from cellwright.compiler.routine import Place, Routine, width
+from cellwright.compiler.places import Place, Routine, width
 
 
 class Body:
@@ -85,8 +85,7 @@ class Body:
         """One pass over a row."""
         out: list[str] = []
         for k in loop.scalars:
-            if self.nodes[k].op != "size":
-                out += [self._scalar(k, stage), *self._put_scalar(k)]
+            out += [self._scalar(k, stage), *self._put_scalar(k)]
         for k in loop.whole:
             out += self._whole(k)
         for dim, members in loop.vectors:

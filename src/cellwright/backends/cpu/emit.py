@@ -15,7 +15,8 @@ from cellwright.compiler.dims import ONE, Dim
 from cellwright.compiler.fuse import Group, Schedule, Stage, schedule
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.hoist import Hoisted, hoist
-from cellwright.compiler.routine import Recurrence, Routine, make_recurrence, width
+from cellwright.compiler.places import Recurrence, Routine, width
+from cellwright.compiler.routine import make_recurrence
 from cellwright.compiler.show import equations
 
 NUMBERS = ("T", "B", "ring", "keep", "threads")

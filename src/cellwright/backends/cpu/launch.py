@@ -18,7 +18,7 @@ from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.toolchain import library
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Graph
-from cellwright.compiler.routine import FeedBlock, Pair
+from cellwright.compiler.places import FeedBlock, Pair
 
 _HERE = Path(__file__).parent
 SMALL = 200_000
