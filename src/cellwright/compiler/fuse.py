@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
 from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
+from cellwright.compiler.ops import COMPARISONS
 from cellwright.compiler.places import Routine
 
 PRODUCTS = ("matmul_sum", "blocks")
@@ -94,7 +95,11 @@ class _Scheduler:
         return Schedule(tuple(stages), frozenset(memory), where)
 
     def _reads(self, k: int) -> tuple[int, ...]:
-        return reads(self.nodes[k].op, self.nodes[k].operands)
+        """The values read; a comparison is written out where it is used, so its operands are read there."""
+        read: list[int] = []
+        for o in reads(self.nodes[k].op, self.nodes[k].operands):
+            read += self._reads(o) if self.nodes[o].op in COMPARISONS else [o]
+        return tuple(read)
 
     def _product(self, k: int) -> bool:
         return self.nodes[k].op in PRODUCTS
@@ -187,9 +192,9 @@ class _Scheduler:
 
 
 def is_outside(nodes: tuple[Node, ...], k: int) -> bool:
-    """Leaves, sizes, and matrices as they are turned: nothing to compute in the loop."""
+    """Leaves, sizes, comparisons (written out where used), matrices as they are turned: no work of their own."""
     node = nodes[k]
-    return node.op in (*ANY_LEAF, "size") or len(node.shape) > 1
+    return node.op in (*ANY_LEAF, *COMPARISONS, "size") or len(node.shape) > 1
 
 
 def _kind(node: Node) -> str:

@@ -125,8 +125,7 @@ class Body:
             if self._inline(k, members):
                 local[k] = f"({text})" if POINTWISE[self.nodes[k].op].infix else text
                 continue
-            kind = "N" if self.nodes[k].op in COMPARISONS else "V"
-            lines.append(f"const {kind} {self.names[k]} = {text};")
+            lines.append(f"const V {self.names[k]} = {text};")
             local[k] = self.names[k]
             lines += self._put_vector(k, local[k], pointers)
         for k, name in given.items():
@@ -151,6 +150,10 @@ class Body:
             return
         if node.op == "constant":
             local[o] = _number(node.attribute("value"))
+        elif node.op in COMPARISONS:
+            for k in node.operands:
+                self._fetch(k, here, members, local, pointers, lines)
+            local[o] = f"({self._expression(o, local)})"
         elif node.op == "size":
             local[o] = f"splat((real)({size_text(self.nodes[node.operands[0]].shape[0])}))"
         elif node.shape == () and node.op not in ANY_LEAF and self.plan.where[o][0] == here[0]:
@@ -183,16 +186,19 @@ class Body:
 
     def _scalar(self, k: int, stage: int) -> str:
         """The text of one scalar of the row."""
+        return f"const V {self.names[k]} = {self._scalar_text(k, stage)};"
+
+    def _scalar_text(self, k: int, stage: int) -> str:
         node = self.nodes[k]
-        row = POINTWISE[node.op]
-        texts = {o: self._scalar_operand(o, stage) for o in reads(node.op, node.operands)}
-        kind = "N" if node.op in COMPARISONS else "V"
-        return f"const {kind} {self.names[k]} = {row.text.format(*(texts[o] for o in reads(node.op, node.operands)))};"
+        texts = [self._scalar_operand(o, stage) for o in reads(node.op, node.operands)]
+        return POINTWISE[node.op].text.format(*texts)
 
     def _scalar_operand(self, o: int, stage: int) -> str:
         node = self.nodes[o]
         if node.op == "constant":
             return f"splat({_number(node.attribute('value'))})"
+        if node.op in COMPARISONS:
+            return f"({self._scalar_text(o, stage)})"
         if node.op == "size":
             return f"splat((real)({size_text(self.nodes[node.operands[0]].shape[0])}))"
         if node.op not in ANY_LEAF and self.plan.where[o][0] == stage:
@@ -215,6 +221,10 @@ class Body:
         for offset in self.sums.get(k, []):
             lines.append(f"collect(sums + {size_text(offset)} + unit, {name}, count);")
         return lines
+
+    def put_result(self, k: int, text: str) -> list[str]:
+        """Store one vector of a product's result everywhere it goes."""
+        return [f"{guard}store((real*)({address}) + unit, {text}, count);" for guard, address in self._targets(k)]
 
     def _targets(self, k: int) -> list[tuple[str, str]]:
         """(guard, address) of every place a value goes to."""

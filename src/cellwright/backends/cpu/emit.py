@@ -230,7 +230,7 @@ class _Writer:
         lines = self._call(group)
         lines.append("  [&](int64_t row, int64_t unit, auto count, const V* result) {")
         for gate, k in enumerate(group.outputs):
-            lines.append(f"    store((real*)({self.body.pointer(k)}) + unit, result[{gate}], count);")
+            lines += [f"    {line}" for line in self.body.put_result(k, f"result[{gate}]")]
         return [*lines, "  });"]
 
     def _hot(self, s: int, stage: Stage) -> list[str]:
