@@ -63,7 +63,12 @@ def choose(plan: Plan, call: Call, wanted: str | None = None) -> Choice:
 def execute(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
     """Run a graph over time on the backend that was chosen."""
     plan = plan_of(graph, call.record)
-    outcome: Outcome = _module(choose(plan, call, wanted).name).run(plan, call)
+    return run_on(choose(plan, call, wanted).name, plan, call)
+
+
+def run_on(name: str, plan: Plan, call: Call) -> Outcome:
+    """Run on a backend that was chosen."""
+    outcome: Outcome = _module(name).run(plan, call)
     return outcome
 
 

@@ -42,10 +42,11 @@ def run(plan: Plan, call: Call) -> Outcome:
     """Run the emitted kernel; gradients flow to everything in the call."""
     built = _built(plan.graph, call.x.dtype)
     assert isinstance(built, Kernel)
-    given = given_of(built.program, call, sizes_of(built.program, call))
-    flat = [*flatten(given), given.lengths]
-    keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
-    y, *last = Recurrence.apply(built, counts_of(given), keep, *flat)
+    with torch.autocast("cpu", enabled=False):
+        given = given_of(built.program, call, sizes_of(built.program, call))
+        flat = [*flatten(given), given.lengths]
+        keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
+        y, *last = Recurrence.apply(built, counts_of(given), keep, *flat)
     return Outcome(y, dict(zip(built.states, last)), {})
 
 

@@ -100,10 +100,10 @@ def _pool() -> ctypes.CDLL:
 
 def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:
     """y [T, B, size], the last states [B, size], and what the way back needs."""
-    steps, batch = _extent(given)
+    steps, batch = extent(given)
     like = given.starts[0]
-    sizes = _sizes(k.program, given)
-    feeds = tuple(_feed(k.program, block, given) for block in k.program.recurrence.blocks)
+    sizes = sizes_of(k.program, given)
+    feeds = tuple(feed_of(k.program, block, given) for block in k.program.recurrence.blocks)
     first = like.new_zeros if given.lengths is not None else like.new_empty
     count = steps if keep else min(steps, 2)
     histories = tuple(
@@ -121,8 +121,8 @@ def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, 
 def backward(k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple[Tensor, ...]) -> Gradients:
     """The gradients of everything given, from those of y and of the last states."""
     made = k.program.recurrence
-    steps, batch = _extent(given)
-    like, sizes = given.starts[0], _sizes(k.program, given)
+    steps, batch = extent(given)
+    like, sizes = given.starts[0], sizes_of(k.program, given)
     new = like.new_zeros if given.lengths is not None else like.new_empty
     d = new((steps, batch, made.d.evaluate(sizes)))
     left = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
@@ -153,7 +153,7 @@ def _common(
 def _call(
     k: Kernel, entry: Entry, arrays: dict[str, Tensor], given: Given, sizes: dict[str, int], keep: bool
 ) -> None:
-    steps, batch = _extent(given)
+    steps, batch = extent(given)
     threads = _threads(k, given, sizes)
     arrays["scratch"] = given.starts[0].new_empty(batch * entry.scratch.evaluate(sizes))
     rows, lengths = _order(given, threads)
@@ -169,7 +169,7 @@ def _call(
     (k.forward if entry.name == "forward" else k.backward)(numbers, pointers, k.run)
 
 
-def _extent(given: Given) -> tuple[int, int]:
+def extent(given: Given) -> tuple[int, int]:
     timed = given.operands[0] if given.operands else given.inputs[0]
     return timed.shape[0], timed.shape[1]
 
@@ -200,12 +200,12 @@ def _dealt(order: Tensor, bounds: list[int]) -> list[Tensor]:
 
 
 def _threads(k: Kernel, given: Given, sizes: dict[str, int]) -> int:
-    steps, batch = _extent(given)
+    steps, batch = extent(given)
     work = steps * batch * max(1, sum(w.numel() for w in given.weights))
     return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
 
 
-def _sizes(program: Program, given: Given) -> dict[str, int]:
+def sizes_of(program: Program, given: Given) -> dict[str, int]:
     """The letters' values, from the tensors' shapes."""
     sizes: dict[str, int] = {}
     step = program.hoisted.step
@@ -228,7 +228,7 @@ def _sizes(program: Program, given: Given) -> dict[str, int]:
     return sizes | {letter: 0 for letter in program.letters if letter not in sizes}
 
 
-def _feed(program: Program, block: FeedBlock, given: Given) -> Tensor:
+def feed_of(program: Program, block: FeedBlock, given: Given) -> Tensor:
     """All products of one operand at once: [T, B, K] -> [T, B, width]."""
     place = [b.array for b in program.recurrence.blocks].index(block.array)
     operand = given.operands[place]
@@ -256,7 +256,7 @@ def _gradients(
 ) -> Gradients:
     """The products after the loop: every weight's gradient, and the operands'."""
     made, feeds = k.program.recurrence, k.program.hoisted.feeds
-    steps, batch = _extent(given)
+    steps, batch = extent(given)
     flat = d.view(steps * batch, -1)
     operands, matrices = [], [torch.empty(0)] * len(feeds)
     for block, operand in zip(made.blocks, given.operands):
@@ -314,7 +314,7 @@ def _add_pair(
     total: Tensor, k: Kernel, pair: Pair, given: Given, saved: Kept, flat: Tensor, sizes: dict[str, int]
 ) -> None:
     """total += the sum over all rows of outer(d, v)."""
-    steps, batch = _extent(given)
+    steps, batch = extent(given)
     start, size = pair.d.evaluate(sizes), pair.size.evaluate(sizes)
     d = flat[:, start : start + size]
     if pair.v.kind == "previous":
