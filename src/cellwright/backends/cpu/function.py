@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from cellwright.backends.cpu import launch
-from cellwright.backends.cpu.launch import Given, Gradients, Kept, Kernel
+from cellwright.backends.cpu.epilogue import Gradients, gradients
+from cellwright.backends.cpu.launch import Given, Kept, Kernel
 from cellwright.backends.cpu.reference import reference
 
 
@@ -29,24 +30,25 @@ class Recurrence(torch.autograd.Function):
         return (y, *last)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
+    def backward(ctx: Any, *seeds_of: Any) -> tuple[Any, ...]:
         """The gradients of every flat argument."""
         saved = ctx.saved_tensors
         flat, results = saved[: ctx.size], saved[ctx.size :]
         given = unflatten(ctx.counts, flat)
-        if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in (*flat, *gradients)):
-            return (None, None, None, *_through_reference(ctx.k, given, flat, gradients))
+        if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in (*flat, *seeds_of)):
+            return (None, None, None, *_through_reference(ctx.k, given, flat, seeds_of))
         like = (results[0], *given.starts)
-        seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients, like)]
+        seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(seeds_of, like)]
         kept = unpack(results[0], results[1:], len(given.starts))
-        found = launch.backward(ctx.k, given, kept, seeds[0], tuple(seeds[1:]))
-        return (None, None, None, *flatten(found), None)
+        loop = launch.backward(ctx.k, given, kept, seeds[0], tuple(seeds[1:]))
+        needs: Any = unflatten(ctx.counts, ctx.needs_input_grad[3:])
+        return (None, None, None, *flatten(gradients(ctx.k, given, kept, loop, needs)), None)
 
 
-def _through_reference(k: Kernel, given: Given, flat: tuple[Any, ...], gradients: tuple[Any, ...]) -> list[Any]:
+def _through_reference(k: Kernel, given: Given, flat: tuple[Any, ...], seeds_of: tuple[Any, ...]) -> list[Any]:
     """The same gradients with a graph of their own."""
     results = reference(k, given)
-    pairs = [(v, g) for v, g in zip(results, gradients) if g is not None and v.requires_grad]
+    pairs = [(v, g) for v, g in zip(results, seeds_of) if g is not None and v.requires_grad]
     wanted = [v for v in flat if v is not None and v.requires_grad]
     outputs, seeds = [v for v, _ in pairs], [g for _, g in pairs]
     found = iter(torch.autograd.grad(outputs, wanted, seeds, create_graph=True, allow_unused=True))

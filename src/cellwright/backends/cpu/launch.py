@@ -18,7 +18,7 @@ from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.toolchain import library
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Graph
-from cellwright.compiler.places import FeedBlock, Pair
+from cellwright.compiler.places import FeedBlock
 
 _HERE = Path(__file__).parent
 SMALL = 200_000
@@ -48,18 +48,6 @@ class Kept:
     histories: tuple[Tensor, ...]
     feeds: tuple[Tensor, ...]
     kept: Tensor
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """In the order of `Given`."""
-
-    operands: tuple[Tensor, ...]
-    matrices: tuple[Tensor, ...]
-    biases: tuple[Tensor | None, ...]
-    inputs: tuple[Tensor, ...]
-    weights: tuple[Tensor, ...]
-    starts: tuple[Tensor, ...]
 
 
 class Kernel:
@@ -118,8 +106,11 @@ def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, 
     return histories[0], last, Kept(histories, feeds, kept)
 
 
-def backward(k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple[Tensor, ...]) -> Gradients:
-    """The gradients of everything given, from those of y and of the last states."""
+def backward(
+    k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """What the loop itself finds, from the gradients of y and of the last states: those of every feed (and of
+    other products) [T, B, width], the sums over all rows, and those of the initial states."""
     made = k.program.recurrence
     steps, batch = extent(given)
     like, sizes = given.starts[0], sizes_of(k.program, given)
@@ -135,7 +126,7 @@ def backward(k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple
         arrays[f"left_{word(name)}"] = to_start
         arrays[f"carry_{word(name)}"] = like.new_empty((2, *to_start.shape))
     _call(k, k.program.backward, arrays, given, sizes, True)
-    return _gradients(k, given, saved, d, totals.sum(0).to(like.dtype), left, sizes)
+    return d, totals.sum(0).to(like.dtype), left
 
 
 def _common(
@@ -240,104 +231,12 @@ def feed_of(program: Program, block: FeedBlock, given: Given) -> Tensor:
         feed = torch.einsum("npq,rnq->rnp", matrices[0], rows.reshape(-1, *matrices[0].shape[::2])).flatten(1)
         feed = feed if biases[0] is None else feed + biases[0]
     elif all(b is None for b in biases):
-        feed = rows @ _joined(matrices).T
+        feed = rows @ joined(matrices).T
     else:
         whole = [b if b is not None else m.new_zeros(m.shape[0]) for b, m in zip(biases, matrices)]
-        feed = torch.addmm(_joined(whole), rows, _joined(matrices).T)
+        feed = torch.addmm(joined(whole), rows, joined(matrices).T)
     return feed.view(steps, batch, -1)
 
 
-def _joined(tensors: list[Tensor]) -> Tensor:
+def joined(tensors: list[Tensor]) -> Tensor:
     return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
-
-
-def _gradients(
-    k: Kernel, given: Given, saved: Kept, d: Tensor, sums: Tensor, left: tuple[Tensor, ...], sizes: dict[str, int]
-) -> Gradients:
-    """The products after the loop: every weight's gradient, and the operands'."""
-    made, feeds = k.program.recurrence, k.program.hoisted.feeds
-    steps, batch = extent(given)
-    flat = d.view(steps * batch, -1)
-    operands, matrices = [], [torch.empty(0)] * len(feeds)
-    for block, operand in zip(made.blocks, given.operands):
-        dx, rows = _block_gradients(k, block, operand, given, flat, sizes)
-        operands.append(dx)
-        for f, dw in zip(block.feeds, rows):
-            matrices[f] = dw
-    biases = tuple(
-        None if b is None else _slice(sums, made.sum_of[f.name], b.shape[0], sizes) for f, b in zip(feeds, given.biases)
-    )
-    inputs = tuple(
-        d[..., made.d_of[n].evaluate(sizes) :][..., : v.shape[-1]] if n in made.d_of else torch.zeros_like(v)
-        for n, v in zip(k.inputs, given.inputs)
-    )
-    weights = tuple(_weight_gradient(k, n, v, given, saved, flat, sums, sizes) for n, v in zip(k.weights, given.weights))
-    return Gradients(tuple(operands), tuple(matrices), biases, inputs, weights, left)
-
-
-def _slice(sums: Tensor, offset: Dim, size: int, sizes: dict[str, int]) -> Tensor:
-    start = offset.evaluate(sizes)
-    return sums[start : start + size]
-
-
-def _block_gradients(
-    k: Kernel, block: FeedBlock, operand: Tensor, given: Given, flat: Tensor, sizes: dict[str, int]
-) -> tuple[Tensor, list[Tensor]]:
-    made, feeds = k.program.recurrence, k.program.hoisted.feeds
-    start = made.d_of[feeds[block.feeds[0]].name].evaluate(sizes)
-    d = flat[:, start : start + block.width.evaluate(sizes)]
-    rows = operand.reshape(flat.shape[0], -1)
-    matrices = [given.matrices[f] for f in block.feeds]
-    if matrices[0].dim() == 3:
-        count, high, wide = matrices[0].shape
-        by_block, by_column = d.reshape(-1, count, high), rows.reshape(-1, count, wide)
-        dx = torch.einsum("npq,rnp->rnq", matrices[0], by_block).reshape(operand.shape)
-        return dx, [torch.einsum("rnp,rnq->npq", by_block, by_column)]
-    dw = d.T @ rows
-    dx = (d @ _joined(matrices)).view(operand.shape)
-    return dx, list(dw.split([m.shape[0] for m in matrices]))
-
-
-def _weight_gradient(
-    k: Kernel, name: str, value: Tensor, given: Given, saved: Kept, flat: Tensor, sums: Tensor, sizes: dict[str, int]
-) -> Tensor:
-    made = k.program.recurrence
-    if name in made.sum_of:
-        return _slice(sums, made.sum_of[name], value.numel(), sizes).reshape(value.shape)
-    total = torch.zeros_like(value, memory_format=torch.contiguous_format)
-    for pair in made.pairs.get(name, ()):
-        _add_pair(total, k, pair, given, saved, flat, sizes)
-    return total
-
-
-def _add_pair(
-    total: Tensor, k: Kernel, pair: Pair, given: Given, saved: Kept, flat: Tensor, sizes: dict[str, int]
-) -> None:
-    """total += the sum over all rows of outer(d, v)."""
-    steps, batch = extent(given)
-    start, size = pair.d.evaluate(sizes), pair.size.evaluate(sizes)
-    d = flat[:, start : start + size]
-    if pair.v.kind == "previous":
-        place = k.states.index(pair.v.array)
-        history = saved.histories[place]
-        terms = [(d[:batch], given.starts[place])]
-        if steps > 1:
-            terms.append((d[batch:], history[: steps - 1].reshape((steps - 1) * batch, -1)))
-    else:
-        width = total.shape[1] if total.dim() == 2 else total.shape[0] * total.shape[2]
-        terms = [(d, _rows_of(k, pair, given, saved, width, sizes).reshape(steps * batch, -1))]
-    for left, right in terms:
-        if pair.op == "outer":
-            total.addmm_(left.T, right)
-        else:
-            count, high, wide = total.shape
-            total += torch.einsum("rnp,rnq->npq", left.reshape(-1, count, high), right.reshape(-1, count, wide))
-
-
-def _rows_of(k: Kernel, pair: Pair, given: Given, saved: Kept, width: int, sizes: dict[str, int]) -> Tensor:
-    """The rows of a product's operand that is no state: a kept value or an input."""
-    arrays = {b.array: v for b, v in zip(k.program.recurrence.blocks, saved.feeds)}
-    arrays |= dict(zip(k.inputs, given.inputs)) | {".kept": saved.kept}
-    start = pair.v.offset.evaluate(sizes)
-    return arrays[pair.v.array][..., start : start + width]
-

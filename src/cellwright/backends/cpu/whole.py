@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cellwright.backends.call import Call
 from cellwright.backends.cpu import launch
+from cellwright.backends.cpu.epilogue import gradients
 from cellwright.backends.cpu.function import flatten, pack, unpack
 from cellwright.backends.cpu.launch import kernel
 from cellwright.backends.cpu.outside import given_of, sizes_of
@@ -27,8 +28,9 @@ def backward(
     k = kernel(plan.graph, call.x.dtype)
     given = given_of(k.program, call, sizes_of(k.program, call))
     with torch.no_grad():
-        found = launch.backward(k, given, unpack(y, tuple(kept), len(given.starts)), seeds[0], tuple(seeds[1:]))
-    pairs = [(v, g) for v, g in zip(flatten(given), flatten(found)) if v is not None]
+        saved = unpack(y, tuple(kept), len(given.starts))
+        found = gradients(k, given, saved, launch.backward(k, given, saved, seeds[0], tuple(seeds[1:])))
+    pairs = [(v, g) for v, g in zip(flatten(given), flatten(found)) if v is not None and g is not None]
     return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
 
 
