@@ -92,13 +92,14 @@ def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, 
     like = given.starts[0]
     sizes = sizes_of(k.program, given)
     feeds = tuple(feed_of(k.program, block, given) for block in k.program.recurrence.blocks)
-    first = like.new_zeros if given.lengths is not None else like.new_empty
+    # What stands past a sequence's end meets a gradient of 0 in the products after the loop: it must be a number.
+    new = like.new_zeros if given.lengths is not None else like.new_empty
     count = steps if keep else min(steps, 2)
     histories = tuple(
-        (first if n == 0 else like.new_empty)((steps if n == 0 else count, batch, start.shape[-1]))
+        new((steps if n == 0 else count, batch, start.shape[-1]))
         for n, start in enumerate(given.starts)
     )
-    kept = like.new_empty((steps, batch, k.program.recurrence.kept.evaluate(sizes)) if keep else 0)
+    kept = new((steps, batch, k.program.recurrence.kept.evaluate(sizes)) if keep else 0)
     last = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
     arrays = _common(k, given, feeds, histories, kept)
     arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last)}
