@@ -62,5 +62,11 @@ def _built(graph: Graph, dtype: torch.dtype) -> Kernel | str:
     try:
         return kernel(graph, dtype)
     except ToolchainError as fact:
-        warnings.warn(f"cellwright runs `{graph.name}` without its own kernel: {fact}", stacklevel=2)
+        _say(str(fact))
         return str(fact)
+
+
+@lru_cache(maxsize=64)
+def _say(why: str) -> None:
+    """Once per reason: everything still works, more slowly."""
+    warnings.warn(f"cellwright runs without its own kernels: {why}", stacklevel=4)

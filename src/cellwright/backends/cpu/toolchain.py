@@ -93,7 +93,7 @@ def library(text: str, name: str, defines: tuple[str, ...] = ()) -> ctypes.CDLL:
     """
     compiler = find_compiler()
     if compiler is None:
-        raise ToolchainError("no C++ compiler was found (set CXX, or install g++, clang++ or the ziglang package)")
+        raise ToolchainError("no C++ compiler was found: set CXX, or install g++, clang++ or the ziglang package")
     parts = (text, compiler.identity, *compiler.flags, *defines, cpu_features(), platform.platform())
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     folder = _usable(cache_folder())
