@@ -116,13 +116,12 @@ def test_the_state_is_carried_from_chunk_to_chunk() -> None:
     assert torch.stack(nats).sum() == pytest.approx(once.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("columns", [1, 3])
-def test_a_short_text_gets_fewer_columns_so_that_an_epoch_has_steps(columns: int) -> None:
-    model = small(chunk=10, batch_size=columns)
-    coded = model.encode(model.take(RHYME * 2), model.learn(model.take(RHYME * 2)))
-    feed = model.feed(coded)
-    assert len(feed) >= task.STEPS
+@pytest.mark.parametrize(("length", "columns"), [(40, 1), (501, 1), (1001, 2), (90_000, 8)])
+def test_a_short_text_gets_fewer_columns_so_that_an_epoch_has_steps(length: int, columns: int) -> None:
+    model = small(chunk=10, batch_size=8)
+    feed = model.feed(task.Codes(torch.arange(length), length, 0))
     assert next(iter(feed.epoch(0))).x.shape == (10, columns)
+    assert len(feed) >= min(task.STEPS, length // 10)
 
 
 @pytest.mark.parametrize("unit", ["char", "word", "blank"])

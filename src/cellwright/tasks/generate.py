@@ -30,7 +30,7 @@ from cellwright.tasks.sampling import Sampling
 from cellwright.tasks.settings import setting, with_default
 from cellwright.tasks.vocab import UNKNOWN, Unit, Vocabulary
 
-STEPS = 8  # chunks that even a short text should give in an epoch
+STEPS = 50  # chunks that even a short text should give in an epoch
 LONGEST = 100  # characters of a token, on average, in any text worth learning
 PIECE = 1024  # steps that a score is computed over at a time
 SHOWN = 400  # characters of a sample in a report; a fifth as many words
