@@ -196,6 +196,18 @@ def test_predict_into_files(call, run, tmp_path: Path) -> None:
     assert rows[0]["probability"] == float(table[0]["probability"])
 
 
+def test_predict_the_future(call, run, tmp_path: Path) -> None:
+    folder = run("forecast")
+    said = call("predict", str(folder), "sales.csv", "--quiet")
+    assert said.code == 0
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert [row["month"] for row in rows] == ["1995-01-01", "1995-02-01", "1995-03-01"]
+    wanted = load_run(folder).predict("sales.csv")[:, 0].tolist()
+    assert [float(row["sales"]) for row in rows] == pytest.approx(wanted)
+    assert call("predict", str(folder), "sales.csv", "--out", "said.jsonl").code == 0
+    assert json.loads((tmp_path / "said.jsonl").read_text().splitlines()[0])["month"] == "1995-01-01"
+
+
 def test_predict_needs_no_labels(call, run, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("text\ngood\nbad\n")
     said = call("predict", str(run("classify")), "new.csv", "--quiet")
