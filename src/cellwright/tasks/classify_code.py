@@ -219,7 +219,7 @@ def _pairs(ids: Ints, size: int) -> Ints:
 
 
 def _found(pairs: Ints, known: Ints) -> Ints:
-    """The numbers of pairs: their places among the known ones, after the special numbers; or the unknown one."""
+    """The numbers of pairs: their places among the known ones, after the special ones; or the unknown one."""
     if not len(known):
         return np.full(len(pairs), UNKNOWN)
     at = np.minimum(np.searchsorted(known, pairs), len(known) - 1)
