@@ -129,7 +129,7 @@ def test_interrupted_saved_resumed_the_same(call, monkeypatch, tmp_path: Path) -
     monkeypatch.setattr(Announced, "batch", stopping)
     stopped = call(*CLASSIFY, *options, "--out", "parts")
     assert stopped.code == 130
-    assert stopped.err.splitlines()[-1].startswith("error: stopped in epoch 1, batch 4")
+    assert stopped.err.splitlines()[-1].startswith("stopped in epoch 1, batch 4")
     assert stopped.err.splitlines()[-1].endswith("saved in parts/last; go on with --resume")
     monkeypatch.setattr(Announced, "batch", real)
     again = call("train", "classify", "texts.csv", "--out", "parts", "--resume")
@@ -147,7 +147,7 @@ def test_interrupted_outside_the_training(call, monkeypatch, tmp_path: Path) -> 
 
     monkeypatch.setattr(Classifier, "read", stop)
     said = call(*CLASSIFY)
-    assert (said.code, said.out, said.err) == (130, "", "error: interrupted\n")
+    assert (said.code, said.out, said.err) == (130, "", "interrupted\n")
     assert not (tmp_path / "runs").exists()
 
 
