@@ -86,7 +86,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
     embedding: int = setting(128, "size of the vector of a token", min=1)
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
-    word_dropout: float = setting(0.1, "share of tokens hidden in training", min=0, max=1, exclusive="max")
+    word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
     embedding_dropout: float = setting(
         0.3, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
     )
@@ -94,6 +94,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
+    epochs: int = with_default(Estimator, "epochs", 10)
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
