@@ -255,15 +255,6 @@ def test_tied_vectors_are_one_matrix(cell: str, embedding: int) -> None:
     assert model.metrics_["parameters"] == tokens * width + tokens + recurrent + between
 
 
-@pytest.mark.parametrize(("units", "asked", "width"), [(4, 0, 4), (50, 0, 20), (50, 3, 3)])
-def test_a_token_has_as_many_numbers_as_units_but_no_more_than_tokens(
-    units: int, asked: int, width: int
-) -> None:
-    model = small(units=units, embedding=asked)
-    facts = model.learn(read("abcdefghijklmnopqr" * 9))
-    assert model.build(cw.cells.gru, facts).embedding.weight.shape == (20, width)
-
-
 def test_dropout_stands_between_layers_and_on_outputs() -> None:
     network: Any = small(layers=2, dropout=0.4).build(cw.cells.lstm, small().learn(read(RHYME)))
     assert (network.recurrent.dropout, network.dropout.p) == (0.4, 0.4)

@@ -66,7 +66,7 @@ class Generator(Estimator[Text, Codes]):
         0, "tokens seen less often count as unknown; 0: 2, but 1 where <unk> stands in the text", min=0
     )
     vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
-    embedding: int = setting(0, "numbers that stand for a token; 0: as units, or as tokens if fewer", min=0)
+    embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
     tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
     chunk: int = setting(128, "steps that a gradient reaches back", min=1)
     units: int = with_default(Estimator, "units", 256)
@@ -130,7 +130,7 @@ class Generator(Estimator[Text, Codes]):
         return LanguageModel(
             cast(Cell, cell),
             len(vocabulary),
-            embedding=self.embedding or min(self.units, len(vocabulary)),
+            embedding=self.embedding or self.units,
             units=self.units,
             layers=self.layers,
             dropout=self.dropout,
