@@ -21,6 +21,7 @@ Facts = dict[str, Any]
 LONGEST_HORIZON = 48
 UNKNOWN_HORIZON = 12
 SHORTEST, LONGEST = 24, 168  # windows that are not set
+DAYS = {"daily", "trading-day"}  # a few rows may be either
 LEAST_SEASONS = 3  # in the training part, for a season that is not set
 
 
@@ -175,7 +176,9 @@ def refuse_other_data(series: Series, facts: Facts) -> None:
                 fix="name the columns as they were, or set --target and --covariates",
             )
     trained, found = Step(**facts["step"]), series.step
-    if "irregular" not in (trained.kind, found.kind) and trained.kind == found.kind and trained != found:
+    if not (
+        trained == found or {trained.name, found.name} <= DAYS or "irregular" in (trained.kind, found.kind)
+    ):
         raise DataError(
             "another step between the rows than in the training",
             where=series.source,

@@ -88,7 +88,10 @@ class Windows:
         return ahead
 
     def forecasts(self, said: Tensor | None, index: Ints) -> Floats:
-        """Forecasts in the data's unit [B, horizon, K] out of what a network adds [horizon, B, K], or nothing."""
+        """Forecasts in the data's unit [B, horizon, K].
+
+        `said` is a network's answer [horizon, B, K]; None leaves the simple forecasts as they are.
+        """
         values = self.simple[index]
         if said is not None:
             values = values + said.detach().cpu().numpy().astype(np.float64).transpose(1, 0, 2) * self._error
