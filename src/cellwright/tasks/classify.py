@@ -88,7 +88,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
     word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
     embedding_dropout: float = setting(
-        0.3, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
+        0.5, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
     )
     balance: bool = setting(False, "let rare classes count as much as frequent ones")
     passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
