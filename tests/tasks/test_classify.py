@@ -337,6 +337,38 @@ class TestReading:
         assert (part.kind, len(part), set(part.known())) == ("text", 800, {"person", "place"})
 
 
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("file", "kind", "count", "labels", "first"),
+    [
+        ("trec/train.tsv", "text", 5452, 6, "How did serfdom develop in and then leave Russia ?"),
+        ("sst/sst_fine.test.tsv", "text", 2210, 5, "no movement , no yuks , not much of anything ."),
+        ("chnsenticorp_hotel/ChnSentiCorp_htl_all.csv.gz", "text", 7766, 2, None),
+        ("thucnews_headlines/test.txt", "text", 10_000, 10, None),
+        ("japanese_vowels/JapaneseVowels_TRAIN.ts", "series", 270, 9, (20, 12)),
+        ("pendigits/pendigits_test.csv", "series", 3498, 10, (8, 2)),
+        ("digits_8x8/digits.csv", "series", 1797, 10, (8, 8)),
+    ],
+)
+def test_known_sets_are_read(
+    file: str, kind: str, count: int, labels: int, first: Any, shared_data: Path
+) -> None:
+    found = read(shared_data / file)
+    known = [label for label in found.known() if label is not None]
+    assert (found.kind, len(found), len(set(known))) == (kind, count, labels)
+    if first is not None:
+        assert (found.series[0].shape if kind == "series" else found.texts[0]) == first
+
+
+@pytest.mark.data
+def test_japanese_vowels_are_told_apart_soon(shared_data: Path) -> None:
+    folder = shared_data / "japanese_vowels"
+    model = cw.Classifier(units=16, epochs=3, passes=5, learning_rate=0.02)
+    model.fit(folder / "JapaneseVowels_TRAIN.ts", test=(folder / "JapaneseVowels_TEST.ts", None))
+    assert model.metrics_["test"]["accuracy"] > 0.9
+    assert model.metrics_["baselines"]["majority"]["accuracy"] < 0.3
+
+
 def fit(X: Any, y: Any = None, **settings: Any) -> None:
     small(epochs=1, **settings).fit(X, y)
 
