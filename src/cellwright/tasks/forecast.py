@@ -74,6 +74,7 @@ class Forecaster(Estimator[Span, Windows]):
     error: str = setting("mae", "the error that training descends", choices=tuple(ERRORS))
     steps: int = setting(0, "batches in an epoch; 0: one pass, but 5 to 100", min=0)
     units: int = with_default(Estimator, "units", 64)
+    learning_rate: float = with_default(Estimator, "learning_rate", 1e-3)
     batch_size: int = with_default(Estimator, "batch_size", 64)
     valid: float = with_default(Estimator, "valid", 0.2)
     epochs: int = with_default(Estimator, "epochs", 30)
