@@ -14,14 +14,12 @@ from sklearn.model_selection import cross_val_score
 from torch import nn
 
 import cellwright as cw
-from cellwright.errors import DataError, RunError, SettingError
+from cellwright.errors import DataError, SettingError
 from cellwright.tasks import classify_code as code
 from cellwright.tasks import loop
 from cellwright.tasks.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.classify_examples import Examples, as_array, classes, from_json, normal, to_json
-from cellwright.tasks.classify_read import read
 from cellwright.tasks.plan import Plan
-from cellwright.tasks.vocab import Vocabulary
 
 TEXTS = ["a good film", "a bad film !", "Good fun", "so bad", "very good indeed", "bad , bad film"] * 8
 SIGNS = ["+", "-", "+", "-", "+", "-"] * 8
@@ -154,6 +152,11 @@ class TestLabels:
         assert len(train) + len(valid) + len(held) == 49
 
 
+def facts_of(labels: list[int]) -> dict[str, Any]:
+    part = Examples("series", [np.ones((2, 1), np.float32)] * len(labels), labels)
+    return code.label_facts(part) | code.series_facts(part.series)
+
+
 class TestScores:
     def test_beside_the_baselines(self, of_series: cw.Classifier) -> None:
         metrics = of_series.metrics_
@@ -202,171 +205,6 @@ class TestScores:
             validate=lambda network: dict(zip(("accuracy", "loss"), next(seen), strict=True)),
         )
         assert (outcome.best_epoch, outcome.best_score) == (3, 0.75)
-
-
-def facts_of(labels: list[int]) -> dict[str, Any]:
-    part = Examples("series", [np.ones((2, 1), np.float32)] * len(labels), labels)
-    return code.label_facts(part) | code.series_facts(part.series)
-
-
-class TestCoding:
-    def test_pairs_are_neighbours_seen_twice(self) -> None:
-        facts = code.text_facts(
-            ["a b c", "a b d", "b a"], "word", lower=True, min_count=1, max_tokens=0, pairs=True
-        )
-        vocabulary = Vocabulary.from_json(facts["vocabulary"])
-        a, b = vocabulary.encode("a b")
-        size = len(vocabulary)
-        assert facts["pairs"] == sorted([0 * size + a, a * size + b])
-        coded = code.encoded(Examples("text", ["a b z a"]), facts | {"kind": "text"}, 0)
-        x, _ = coded.pad([0])
-        places = {pair: k + 2 for k, pair in enumerate(facts["pairs"])}
-        assert x[:, 0, 1].tolist() == [places[a], places[a * size + b], 1, 1]
-        assert x[:, 0, 0].tolist() == [a, b, 1, a]
-        assert code.sizes(facts) == [size, 4]
-
-    def test_the_end_of_a_long_text_is_not_read(self) -> None:
-        facts = code.text_facts(["a b c"], "word", lower=True, min_count=1, max_tokens=0, pairs=False)
-        coded = code.encoded(Examples("text", ["a b c a b", "a"]), facts | {"kind": "text"}, 3)
-        assert coded.lengths.tolist() == [3, 1]
-
-    def test_a_handful_of_texts_keeps_its_rare_words(self) -> None:
-        facts = code.text_facts(["one", "two"], "word", lower=True, min_count=2, max_tokens=0, pairs=False)
-        assert facts["vocabulary"]["tokens"] == ["<pad>", "<unk>", "one", "two"]
-
-    def test_scales_come_from_the_training_part_alone(self) -> None:
-        X, y = waves()
-        model = small(epochs=1).fit(X, y, test=0.25)
-        train, _, _ = model.parts(X, y, 0.25)
-        steps = np.concatenate(train.series)
-        np.testing.assert_allclose(model.facts_["mean"], steps.mean(axis=0), rtol=1e-5)
-        np.testing.assert_allclose(model.facts_["scale"], steps.std(axis=0), rtol=1e-5)
-
-    def test_a_missing_value_is_the_mean_and_said(self, of_series: cw.Classifier) -> None:
-        x = waves(1)[0][0].astype(np.float32)
-        gap, mean = x.copy(), x.copy()
-        gap[1, 0], mean[1, 0] = np.nan, of_series.facts_["mean"][0]
-        with pytest.warns(UserWarning, match=r"1 missing values \(NaN\) count as their channel's mean"):
-            found = of_series.predict_proba([gap])
-        np.testing.assert_allclose(found, of_series.predict_proba([mean]), atol=1e-6)
-
-    def test_series_with_gaps_can_be_trained_on(self) -> None:
-        X, y = waves(24)
-        X[3][0, 1] = np.nan
-        with pytest.warns(UserWarning, match="1 missing"):
-            model = small(epochs=1).fit(X, y, test=0.25)
-        assert np.isfinite(model.metrics_["valid"]["loss"])
-
-    def test_a_constant_channel_stays_finite(self) -> None:
-        X = [np.column_stack([x[:, 0], np.full(len(x), 7.0)]) for x in waves(24)[0]]
-        model = small(epochs=1).fit(X, [0, 1] * 12)
-        assert np.isfinite(model.predict_proba(X)).all()
-
-    @pytest.mark.parametrize("start", [0, 1, 2, 3, 5, 6])
-    def test_passes_go_on_where_they_stopped(self, start: int) -> None:
-        feed = code.Passes(Bucketed(Ragged([[k] for k in range(5)]), batch_size=2), 2)
-        whole = [batch.index.tolist() for batch in feed.epoch(1)]
-        assert len(whole) == len(feed) == 6
-        assert [batch.index.tolist() for batch in feed.epoch(1, start)] == whole[start:]
-        assert sorted(k for batch in whole[:3] for k in batch) == list(range(5))
-        assert sorted(k for batch in whole[3:] for k in batch) == list(range(5))
-
-
-class TestReading:
-    @pytest.mark.parametrize(
-        ("name", "content", "kind", "labels"),
-        [
-            ("a.csv", "text,label\nfine,+\nawful,-\n", "text", ["+", "-"]),
-            ("b.tsv", "id\tquestion\tcoarse\n1\twho ?\tHUM\n2\twhere ?\tLOC\n3\twhose ?\tHUM\n4\tup ?\tLOC\n", "text", ["HUM", "LOC"] * 2),
-            ("c.jsonl", '{"text": "我", "label": 1}\n{"text": "你", "label": 0}\n', "text", ["1", "0"]),
-            ("d.csv", "label,text\n1,good\n0,bad\n1,\n", "text", ["1", "0", "1"]),
-            ("e.csv", "x1,y1,x2,y2,digit\n1,2,3,4,7\n1,2,3,4,8\n", "series", ["7", "8"]),
-            ("f.csv", "t1,t2,t3,class\n1,2,3,up\n3,2,1,down\n", "series", ["up", "down"]),
-            ("g.csv", "t1,t2,t3,kind\n1,2,3,up\n3,2,1,down\n1,2,3,up\n3,2,1,down\n", "series", ["up", "down"] * 2),
-            ("h.ts", "@univariate true\n@classLabel true a b\n@data\n1,2:a\n3,4,5:b\n", "series", ["a", "b"]),
-        ],
-    )  # fmt: skip
-    def test_the_kind_is_told_by_the_file(
-        self, name: str, content: str, kind: str, labels: list[str] | None, tmp_path: Path
-    ) -> None:
-        (tmp_path / name).write_text(content, encoding="utf-8")
-        found = read(tmp_path / name)
-        assert (found.kind, found.labels) == (kind, labels)
-        assert found.note
-        assert "\n" not in found.note
-
-    def test_arrays(self, tmp_path: Path) -> None:
-        np.savez(tmp_path / "a.npz", x=np.zeros((2, 3, 1)), y=np.array(["a", "b"]), lengths=np.array([3, 2]))
-        found = read(tmp_path / "a.npz")
-        assert [len(x) for x in found.series] == [3, 2]
-        assert found.labels == ["a", "b"]
-
-    def test_rows_without_text_or_label_are_kept_for_predictions_only(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.csv"
-        path.write_text("text,label\nfine,+\n,-\nawful,\nbad,-\n", encoding="utf-8")
-        found = read(path)
-        assert list(found.inputs) == ["fine", "", "awful", "bad"]
-        assert "2 rows without text or label are left out" in found.note
-        taken = small().take(found)
-        assert (list(taken.inputs), taken.labels) == (["fine", "bad"], ["+", "-"])
-
-    def test_a_trained_model_knows_its_columns(self, tmp_path: Path) -> None:
-        rows = "".join(
-            f"{k},{text},{sign}\n" for k, (text, sign) in enumerate(zip(TEXTS, SIGNS, strict=True))
-        )
-        (tmp_path / "train.csv").write_text("n,words,mark\n" + rows.replace(" ,", ""), encoding="utf-8")
-        model = small(epochs=1, text="words", label="mark").fit(tmp_path / "train.csv")
-        model.set_params(text="", label="")
-        assert model.facts_["columns"] == {"text": "words", "label": "mark"}
-        (tmp_path / "new.csv").write_text("other,words\nsome long long text,good\nx,bad\n", encoding="utf-8")
-        found = model.read(tmp_path / "new.csv")
-        assert (list(found.inputs), found.labels) == (["good", "bad"], None)
-        with pytest.raises(DataError, match=r"there are no labels \(.*new.csv\)"):
-            model.measure(found)
-        assert len(model.predict(found)) == 2
-
-    def test_a_wide_table_without_the_label_keeps_all_its_steps(self, tmp_path: Path) -> None:
-        lines = [f"{k % 5},{k % 7},{k % 3},{k % 2}" for k in range(40)]
-        (tmp_path / "train.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        model = small(epochs=1).fit(tmp_path / "train.csv")
-        (tmp_path / "new.csv").write_text("\n".join(line[:5] for line in lines) + "\n", encoding="utf-8")
-        assert {len(x) for x in model.read(tmp_path / "new.csv").series} == {3}
-
-    def test_a_sample_by_its_name_is_fitted(self) -> None:
-        part = small().read("word_order")
-        assert (part.kind, len(part), set(part.known())) == ("text", 800, {"person", "place"})
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("file", "kind", "count", "labels", "first"),
-    [
-        ("trec/train.tsv", "text", 5452, 6, "How did serfdom develop in and then leave Russia ?"),
-        ("sst/sst_fine.test.tsv", "text", 2210, 5, "no movement , no yuks , not much of anything ."),
-        ("chnsenticorp_hotel/ChnSentiCorp_htl_all.csv.gz", "text", 7766, 2, None),
-        ("thucnews_headlines/test.txt", "text", 10_000, 10, None),
-        ("japanese_vowels/JapaneseVowels_TRAIN.ts", "series", 270, 9, (20, 12)),
-        ("pendigits/pendigits_test.csv", "series", 3498, 10, (8, 2)),
-        ("digits_8x8/digits.csv", "series", 1797, 10, (8, 8)),
-    ],
-)
-def test_known_sets_are_read(
-    file: str, kind: str, count: int, labels: int, first: Any, shared_data: Path
-) -> None:
-    found = read(shared_data / file)
-    known = [label for label in found.known() if label is not None]
-    assert (found.kind, len(found), len(set(known))) == (kind, count, labels)
-    if first is not None:
-        assert (found.series[0].shape if kind == "series" else found.texts[0]) == first
-
-
-@pytest.mark.data
-def test_japanese_vowels_are_told_apart_soon(shared_data: Path) -> None:
-    folder = shared_data / "japanese_vowels"
-    model = cw.Classifier(units=16, epochs=3, passes=5, learning_rate=0.02)
-    model.fit(folder / "JapaneseVowels_TRAIN.ts", test=(folder / "JapaneseVowels_TEST.ts", None))
-    assert model.metrics_["test"]["accuracy"] > 0.9
-    assert model.metrics_["baselines"]["majority"]["accuracy"] < 0.3
 
 
 def fit(X: Any, y: Any = None, **settings: Any) -> None:
@@ -458,11 +296,6 @@ def test_what_training_has_not_seen_is_named(of_texts: cw.Classifier, of_series:
 def test_wrong_settings_are_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         cw.Classifier(**settings).fit(TEXTS, SIGNS)
-
-
-def test_tampered_pairs_are_refused(of_texts: cw.Classifier) -> None:
-    with pytest.raises(RunError, match="pairs of tokens that cannot be trusted"):
-        code.encoded(Examples("text", ["good"]), of_texts.facts_ | {"pairs": [7, 3]}, 0)
 
 
 def test_only_a_recurrent_network_tells_the_order_of_words() -> None:
