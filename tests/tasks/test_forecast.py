@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +13,16 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
-from cellwright.errors import DataError, SettingError
+from cellwright.errors import DataError, Interrupted, SettingError
 from cellwright.tasks import metrics
 from cellwright.tasks.forecast import Forecaster
 from cellwright.tasks.forecast_base import Base, Extent, choose, cycle, origins_of
 from cellwright.tasks.forecast_calendar import cycles_of, features
 from cellwright.tasks.forecast_read import Reading, read, whole
 from cellwright.tasks.forecast_score import scores
+from cellwright.tasks.progress import Quiet
 from cellwright.tasks.report.forecasts import forecasts as draw
+from cellwright.tasks.run import Run
 from cellwright.tasks.windows import WindowFeed, Windows
 
 
@@ -399,7 +402,17 @@ REFUSED = [
     (
         "no logarithm",
         lambda: small(transform="log").fit(np.r_[wave(60), 0.0, wave(60)]),
-        ["no logarithm", "row 61", "--transform"],
+        ["no log", "row 61", "--transform"],
+    ),
+    (
+        "no root",
+        lambda: small(transform="sqrt").fit(np.r_[wave(60), -2.0]),
+        ["no sqrt", "row 61", "0 or more"],
+    ),
+    (
+        "no season to measure from",
+        lambda: small(season=0, anchor="season").fit(np.cumsum(np.random.default_rng(1).normal(size=200))),
+        ["no season", "--season"],
     ),
     ("a y", lambda: small().fit(wave(), wave()), ["takes no y"]),
 ]
@@ -482,3 +495,17 @@ def test_a_part_of_a_span_keeps_the_series():
     span = whole(read(wave(20)))
     rest, held = span.cut(15)
     assert replace(held, first=0) == span and rest.stop == 15
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(tmp_path):
+    class Stop(Quiet):
+        def batch(self, epoch, batch, loss):
+            if (epoch, batch) == (2, 2):
+                signal.raise_signal(signal.SIGINT)
+
+    whole_run = small(epochs=3).fit(wave(), test=0.2)
+    with pytest.raises(Interrupted):
+        small(epochs=3).fit(wave(), test=0.2, run=Run.create(tmp_path / "run"), observer=Stop())
+    again = small(epochs=3).fit(wave(), test=0.2, run=Run.create(tmp_path / "run", resume=True))
+    assert np.array_equal(again.predict(), whole_run.predict())
+    assert again.metrics_["test"] == whole_run.metrics_["test"]

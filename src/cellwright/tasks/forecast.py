@@ -147,8 +147,8 @@ class Forecaster(Estimator[Span, Windows]):
         if y is not None:
             raise DataError("a forecast takes no y", fix="give the targets as columns of X")
         series = self.read(X)
-        if self.transform == "log":
-            _refuse_not_positive(series)
+        if self.transform in ("log", "sqrt"):
+            _refuse_untransformable(series, self.transform)
         return whole(series)
 
     def hold_out(self, part: Span, share: float) -> tuple[Span, Span]:
@@ -265,14 +265,14 @@ def _forecasts(network: nn.Module, windows: Windows, places: Ints) -> Floats:
     return np.concatenate(found)
 
 
-def _refuse_not_positive(series: Series) -> None:
-    wrong = np.argwhere(series.targets <= 0)
+def _refuse_untransformable(series: Series, transform: str) -> None:
+    wrong = np.argwhere(series.targets <= 0 if transform == "log" else series.targets < 0)
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
-            "a value that has no logarithm",
+            f"a value that has no {transform}",
             where=f"{series.source}, column {series.names[column]}, row {row + 1} in time order",
             got=series.targets[row, column],
-            expected="values above 0",
+            expected="values above 0" if transform == "log" else "values of 0 or more",
             fix="set --transform auto or none",
         )

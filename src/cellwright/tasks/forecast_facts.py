@@ -59,7 +59,16 @@ def facts(train: Span, extent: Extent, *, transform: str, anchor: str, linear: b
 
     `history` holds the last rows of all data given, held out or not: `predict` goes on from there. Nothing
     else here knows of anything but the training part.
+
+    Raises:
+        DataError: a season is asked for, and there is none.
     """
+    if anchor == "season" and extent.season == 1:
+        raise DataError(
+            "no season was found to measure forecasts from",
+            where=train.series.source,
+            fix="set --season, or another --anchor",
+        )
     transforms = TRANSFORMS if transform == "auto" else (transform,)
     anchors = (anchor,) if anchor != "auto" else ANCHORS if extent.season > 1 else ANCHORS[:2]
     series, stamps = train.series, train.series.stamps
