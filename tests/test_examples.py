@@ -15,7 +15,12 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"
 def test_it_runs(example: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "2"}
     done = subprocess.run(
-        [sys.executable, str(example)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip(), "an example shows something"

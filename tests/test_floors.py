@@ -9,11 +9,11 @@ import cellwright
 
 ROOT = Path(cellwright.__file__).parent
 FLOORS = {
-    "errors": -1, "config": 0, "checkpoint": 0, "page": 0,
+    "errors": -1, "config": 0, "checkpoint": 0,
     "compiler": 1,
     "cells": 2, "backends": 2,
     "runtime": 3,
-    "nn": 4,
+    "nn": 4, "page": 4,
     "stream": 5, "inspect": 5, "export": 5, "description": 5, "samples": 5,
     "tasks": 6, "testing": 6,
     "cli": 7, "__main__": 8,

@@ -8,7 +8,18 @@ import pytest
 import cellwright as cw
 from cellwright.compiler.words import WORDS
 
-HEAVY = ("torch", "numpy", "polars", "sklearn", "plotly", "tokenizers", "safetensors", "rich", "typer", "matplotlib")
+HEAVY = (
+    "torch",
+    "numpy",
+    "polars",
+    "sklearn",
+    "plotly",
+    "tokenizers",
+    "safetensors",
+    "rich",
+    "typer",
+    "matplotlib",
+)
 
 
 def test_every_exported_name_is_there() -> None:

@@ -86,9 +86,10 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator", "Interrupted",
-    "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks", "cell", "cell_from_json",
-    "cells", "concat", "cos", "cumsum", "describe", "exp", "explain", "inspect", "layer_norm", "log",
-    "log_sigmoid", "max", "maximum", "mean", "minimum", "nn", "part", "relu", "show", "sigmoid", "sin", "softmax",
-    "softplus", "sqrt", "sum", "tanh", "testing", "where",
+    "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
+    "Interrupted", "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks",
+    "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp", "explain",
+    "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
+    "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",
+    "testing", "where",
 ]  # fmt: skip

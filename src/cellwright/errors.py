@@ -29,8 +29,8 @@ class UserError(CellwrightError, ValueError):
         expected: what would have been accepted.
         fix: what the reader can do about it, an imperative.
 
-    >>> print(DataError("no such column", where="a.csv", got="lable", expected="text, label", fix="set --label"))
-    no such column (a.csv): got lable, expected text, label; set --label
+    >>> print(DataError("no such column", where="a.csv", got="lable", expected="text, label", fix="mend it"))
+    no such column (a.csv): got lable, expected text, label; mend it
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RunError(UserError):
     """A run folder cannot be read or written."""
 
 
-class Interrupted(CellwrightError):
+class Interrupted(CellwrightError):  # noqa: N818 - it is not a mistake
     """The user stopped the work (Ctrl-C); the message says where it was saved."""
 
 

@@ -87,8 +87,8 @@ def test_running_as_a_module_and_from_the_script() -> None:
     ("error", "code", "line"),
     [
         (DataError("no such thing", got="a\nb", fix="look"), 2, "error: no such thing: got a b; look\n"),
-        (Interrupted("stopped; go on with --resume"), 130, "error: stopped; go on with --resume\n"),
-        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (Interrupted("stopped; go on with --resume"), 130, "stopped; go on with --resume\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
         (PermissionError(13, "Permission denied", "x.csv"), 2, "error: Permission denied (x.csv); check"),
         (
             TypeError("lost"),

@@ -129,7 +129,7 @@ def test_interrupted_saved_resumed_the_same(call, monkeypatch, tmp_path: Path) -
     monkeypatch.setattr(Announced, "batch", stopping)
     stopped = call(*CLASSIFY, *options, "--out", "parts")
     assert stopped.code == 130
-    assert stopped.err.splitlines()[-1].startswith("error: stopped in epoch 1, batch 4")
+    assert stopped.err.splitlines()[-1].startswith("stopped in epoch 1, batch 4")
     assert stopped.err.splitlines()[-1].endswith("saved in parts/last; go on with --resume")
     monkeypatch.setattr(Announced, "batch", real)
     again = call("train", "classify", "texts.csv", "--out", "parts", "--resume")
@@ -147,7 +147,7 @@ def test_interrupted_outside_the_training(call, monkeypatch, tmp_path: Path) -> 
 
     monkeypatch.setattr(Classifier, "read", stop)
     said = call(*CLASSIFY)
-    assert (said.code, said.out, said.err) == (130, "", "error: interrupted\n")
+    assert (said.code, said.out, said.err) == (130, "", "interrupted\n")
     assert not (tmp_path / "runs").exists()
 
 
@@ -194,6 +194,18 @@ def test_predict_into_files(call, run, tmp_path: Path) -> None:
     assert len(rows) == len(table) == 40
     assert [row["label"] for row in rows] == [row["label"] for row in table]
     assert rows[0]["probability"] == float(table[0]["probability"])
+
+
+def test_predict_the_future(call, run, tmp_path: Path) -> None:
+    folder = run("forecast")
+    said = call("predict", str(folder), "sales.csv", "--quiet")
+    assert said.code == 0
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert [row["month"] for row in rows] == ["1995-01-01", "1995-02-01", "1995-03-01"]
+    wanted = load_run(folder).predict("sales.csv")[:, 0].tolist()
+    assert [float(row["sales"]) for row in rows] == pytest.approx(wanted)
+    assert call("predict", str(folder), "sales.csv", "--out", "said.jsonl").code == 0
+    assert json.loads((tmp_path / "said.jsonl").read_text().splitlines()[0])["month"] == "1995-01-01"
 
 
 def test_predict_needs_no_labels(call, run, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """MathML of every cell: well formed, and the same equation as the text notation, which is written apart."""
 
-# ruff: noqa: F821, RET504
-
 import re
 from xml.etree import ElementTree
 

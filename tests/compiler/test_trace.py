@@ -125,7 +125,7 @@ REFUSALS = [
     (lambda x, h, *, W, U, b: (h, tanh(W @ x + U @ h + b)), "returns every state once", "return h"),
     (lambda x, h, *, W, U, b: None, "returns every state once", "expected return h"),
     (lambda x, h, *, W, U, b: W @ x + U @ h + sum(b), "loop over a value", "part("),
-    (lambda x, h, *, W, U, b: sigmod(W @ x + U @ h + b), "unknown word `sigmod`", "did you mean `sigmoid`?"),  # noqa: F821
+    (lambda x, h, *, W, U, b: sigmod(W @ x + U @ h + b), "unknown word `sigmod`", "did you mean `sigmoid`?"),
     (lambda x, h, *, W, U, b: torch.tanh(W @ x + U @ h + b), "torch's `tanh`", "cellwright.tanh"),
     (lambda x, h, *, W, U, b: np.tanh(W @ x + U @ h + b), "numpy function", "cellwright.tanh"),
     (lambda x, h, *, W, U, b: math.tanh(W @ x + U @ h + b), "Python number", "words of cellwright"),

@@ -20,7 +20,7 @@ from typing import Any
 import typer
 
 from cellwright import config
-from cellwright.cli.screen import complain, notices_from_warnings
+from cellwright.cli.screen import complain, notice, notices_from_warnings
 from cellwright.cli.usage import usage_line
 from cellwright.cli.verbs import HELP, Command, find
 from cellwright.errors import Interrupted, UserError
@@ -91,7 +91,7 @@ def _ended(error: BaseException) -> int:
     if debugging:
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
-        complain(str(error) or "interrupted")
+        notice(str(error) or "interrupted")
         return 130
     line = str(error) if isinstance(error, UserError) else usage_line(error) or _of_the_system(error)
     if line is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,13 @@ def _classes(estimator: Any, material: Any) -> list[Row]:
     ]
 
 
-ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {"classify": _classes}
+def _future(estimator: Any, material: Any) -> list[Row]:
+    """One row for each step of the horizon after the end of the data: when, and a column for each target."""
+    rows = estimator.forecast(material).to_dicts()
+    return [{name: str(v) if isinstance(v, date) else v for name, v in row.items()} for row in rows]
+
+
+ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {"classify": _classes, "forecast": _future}
 
 
 def _writer(out: Path | None) -> Callable[[list[Row]], str]:

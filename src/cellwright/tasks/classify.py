@@ -58,9 +58,9 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     """Classes of texts, or of series of unequal lengths and several channels.
 
     `fit` takes X as texts or as series (arrays [T, C] or [T] each, or one array [N, T, C] or [N, T]; NaN is a
-    missing value) with y as labels (texts, numbers, true or false, tuples of them); or what `read` gave; or the
-    path of a file alone. With `bow` or `mlp` in the place of a cell the order of the words is not seen (`mlp` sees
-    a series whole, stretched to one length).
+    missing value) with y as labels (texts, numbers, true or false, tuples of them); or what `read` gave; or
+    the path of a file alone. With `bow` or `mlp` in the place of a cell the order of the words is not seen
+    (`mlp` sees a series whole, stretched to one length).
 
     >>> X = ["good film", "bad film", "a good one", "a bad one"] * 10
     >>> y = ["+", "-", "+", "-"] * 10
@@ -86,13 +86,15 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
     embedding: int = setting(128, "size of the vector of a token", min=1)
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
-    word_dropout: float = setting(0.1, "share of tokens hidden in training", min=0, max=1, exclusive="max")
+    word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
     embedding_dropout: float = setting(
-        0.3, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
+        0.5, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
     )
     balance: bool = setting(False, "let rare classes count as much as frequent ones")
+    passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
+    epochs: int = with_default(Estimator, "epochs", 10)
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
@@ -108,7 +110,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         Raises:
             DataError: the file cannot be used.
         """
-        known: dict[str, str] = self.facts_["columns"] if hasattr(self, "facts_") else {}
+        known: dict[str, str] | None = self.facts_["columns"] if hasattr(self, "facts_") else None
         return read(data, text=self.text or None, label=self.label or None, known=known)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
@@ -175,7 +177,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     def feed(self, coded: Numbers) -> loop.Feed:
         """Batches of similar lengths; an epoch of small data is several passes."""
         feed = Bucketed(coded.inputs, coded.labels, batch_size=self.batch_size, seed=self.seed)
-        return code.Passes(feed, code.passes(len(feed)))
+        return code.Passes(feed, self.passes or code.passes(len(feed)))
 
     def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
         """The cross-entropy, weighted by class if `balance`."""

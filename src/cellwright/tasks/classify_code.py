@@ -25,7 +25,7 @@ from cellwright.tasks.vocab import Unit, Vocabulary
 Facts = dict[str, Any]
 Ints = npt.NDArray[np.int64]
 
-LEAST_BATCHES = 50  # of an epoch that is not set
+LEAST_BATCHES = 100  # of an epoch that is not set
 MOST_NAMED = 10
 SPECIAL = 2  # padding and the unknown pair stand before the pairs
 
@@ -185,7 +185,7 @@ def passes(batches: int) -> int:
     """How many passes make an epoch: one, but at least LEAST_BATCHES batches.
 
     >>> passes(9), passes(500)
-    (6, 1)
+    (12, 1)
     """
     return -(-LEAST_BATCHES // batches)
 
@@ -219,7 +219,7 @@ def _pairs(ids: Ints, size: int) -> Ints:
 
 
 def _found(pairs: Ints, known: Ints) -> Ints:
-    """The numbers of pairs: their places among the known ones, after the special numbers; or the unknown one."""
+    """The numbers of pairs: their places among the known ones, after the special ones; or the unknown one."""
     if not len(known):
         return np.full(len(pairs), UNKNOWN)
     at = np.minimum(np.searchsorted(known, pairs), len(known) - 1)

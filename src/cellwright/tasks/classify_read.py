@@ -29,8 +29,9 @@ def read(
 
     Args:
         path: a file, or a sample's name.
-        text, label: columns the user named, or None to guess them; with `label="none"` no column is the label.
-        known: the columns of an earlier reading, tried before guessing: {"text": ..., "label": ...}.
+        text, label: columns the user named, or None to guess them; `label="none"`: no column is the label.
+        known: the columns a trained model was trained on, {"text": ..., "label": ...}: tried before guessing,
+            and labels are not needed then. None before training.
 
     Returns:
         All rows; an empty text is "", a row without a label has None. Labels are None where there are none.
@@ -46,7 +47,7 @@ def read(
         label = find_column(frame.columns, str(label), "--label", source)
     text, label = _remembered(frame, text, label, known or {})
     if text is not None or holds_texts(frame, label):
-        return _texts(frame, source, text, label)
+        return _texts(frame, source, text, label, labelled=known is None)
     column = label_column(frame, source, label)
     return _series(source, {} if column is None else {"label": column}, label)
 
@@ -96,9 +97,12 @@ def _series(source: Source, columns: dict[str, str], label: str | None = None) -
     )
 
 
-def _texts(frame: pl.DataFrame, source: Source, text: str | None, label: str | None) -> Examples:
+def _texts(
+    frame: pl.DataFrame, source: Source, text: str | None, label: str | None, labelled: bool
+) -> Examples:
     unlabelled = label == NO_COLUMN and label not in frame.columns
-    roles = text_roles(frame, source, text=text, label=None if unlabelled else label, labelled=False)
+    label, labelled = (None, False) if unlabelled else (label, labelled)
+    roles = text_roles(frame, source, text=text, label=label, labelled=labelled)
     texts = [cell or "" for cell in strings(frame, roles.text)]
     if not any(texts):
         raise DataError(

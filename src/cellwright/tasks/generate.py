@@ -30,7 +30,7 @@ from cellwright.tasks.sampling import Sampling
 from cellwright.tasks.settings import setting, with_default
 from cellwright.tasks.vocab import UNKNOWN, Unit, Vocabulary
 
-STEPS = 8  # chunks that even a short text should give in an epoch
+STEPS = 50  # chunks that even a short text should give in an epoch
 LONGEST = 100  # characters of a token, on average, in any text worth learning
 PIECE = 1024  # steps that a score is computed over at a time
 SHOWN = 400  # characters of a sample in a report; a fifth as many words
@@ -68,10 +68,11 @@ class Generator(Estimator[Text, Codes]):
     vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
     embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
     tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
-    chunk: int = setting(128, "steps that a gradient reaches back", min=1)
+    chunk: int = setting(64, "steps that a gradient reaches back", min=1)
     units: int = with_default(Estimator, "units", 256)
+    learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
     dropout: float = with_default(Estimator, "dropout", 0.1)
-    epochs: int = with_default(Estimator, "epochs", 15)
+    epochs: int = with_default(Estimator, "epochs", 12)
     batch_size: int = with_default(Estimator, "batch_size", 32)
     valid: float = with_default(Estimator, "valid", 0.05)
 
@@ -241,6 +242,5 @@ def _scores(nats: float, coded: Codes) -> Scores:
         "perplexity": perplexity(nats),
         "bits_per_character": bits_per_character(nats * predicted, coded.characters),
         "loss": nats,
-        "tokens": predicted,
         "unknown": coded.unknown,
     }

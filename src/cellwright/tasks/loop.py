@@ -331,7 +331,7 @@ class _Trainer:
         return score > best if self.plan.mode == "max" and self.validate is not None else score < best
 
     def _breaks_tie(self, score: float, loss: float | None) -> bool:
-        """Whether an equal score comes with a lower loss: a share of right answers often ties on small data."""
+        """Whether an equal score comes with a lower loss: a share of right answers often ties."""
         best = self.at.best_loss
         return score == self.at.best_score and loss is not None and best is not None and loss < best
 

@@ -121,7 +121,7 @@ class CountsPerceptron(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x [T, B] whole numbers and lengths [B] to logits [B, outputs]."""
-        y = self.columns(x).sum(0) / lengths.unsqueeze(-1).sqrt() + self.bias
+        y = self.columns(x).sum(0) / lengths.to(self.bias.dtype).sqrt().unsqueeze(-1) + self.bias
         logits: Tensor = self.head(self.dropout(torch.relu(y)))
         return logits
 

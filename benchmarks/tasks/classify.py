@@ -1,0 +1,102 @@
+"""Classification with the default settings on well-known sets: one line of JSON each, test part untouched.
+
+python benchmarks/tasks/classify.py ../shared/data [trec sst_binary ...] [--seed 0] [--out FILE.jsonl]
+
+Each set is trained on its training file, a tenth of which chooses the epoch, and scored once on its official
+test file. Sets without one (chnsenticorp_hotel, mr_polarity, digits_8x8) have a part held out, stratified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import cellwright as cw
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set: its files (or the share held out as a test part), its columns, the floor of its index."""
+
+    train: str
+    test: str | float
+    floor: float
+    text: str = ""
+    label: str = ""
+
+
+CASES = {
+    "trec": Case("trec/train.tsv", "trec/test.tsv", 91.2, "question", "coarse"),
+    "sst_binary": Case("sst/sst_binary.train.tsv", "sst/sst_binary.test.tsv", 81.1),
+    "sst_fine": Case("sst/sst_fine.train.tsv", "sst/sst_fine.test.tsv", 40.9),
+    "mr_polarity": Case("mr_polarity/mr.csv", 0.1, 78.2),
+    "chnsenticorp_hotel": Case("chnsenticorp_hotel/ChnSentiCorp_htl_all.csv.gz", 0.1, 90.4),
+    "thucnews_headlines": Case("thucnews_headlines/train.txt", "thucnews_headlines/test.txt", 87.6),
+    "japanese_vowels": Case(
+        "japanese_vowels/JapaneseVowels_TRAIN.ts", "japanese_vowels/JapaneseVowels_TEST.ts", 97.0
+    ),
+    "pendigits": Case("pendigits/pendigits_train.csv", "pendigits/pendigits_test.csv", 97.7),
+    "italy_power_demand": Case(
+        "italy_power_demand/ItalyPowerDemand_TRAIN.ts", "italy_power_demand/ItalyPowerDemand_TEST.ts", 95.5
+    ),
+    "gunpoint": Case("gunpoint/GunPoint_TRAIN.ts", "gunpoint/GunPoint_TEST.ts", 91.3),
+    "digits_8x8": Case("digits_8x8/digits.csv", 0.2, 97.0),
+}
+
+
+def measure(name: str, data: Path, seed: int) -> dict[str, Any]:
+    """Train with the defaults, score once."""
+    case = CASES[name]
+    model = cw.Classifier(text=case.text, label=case.label, seed=seed)
+    begun, worked = time.perf_counter(), time.process_time()
+    test = case.test if isinstance(case.test, float) else (model.read(data / case.test), None)
+    model.fit(model.read(data / case.train), test=test)
+    metrics = model.metrics_
+    return {
+        "set": name,
+        "seed": seed,
+        "accuracy": round(100 * metrics["test"]["accuracy"], 2),
+        "macro_f1": round(100 * metrics["test"]["macro_f1"], 2),
+        "floor": case.floor,
+        **{k: round(100 * v["accuracy"], 2) for k, v in metrics["baselines"].items()},
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "best_epoch": metrics["best_epoch"],
+        "training_seconds": metrics["seconds"],
+        "seconds": round(time.perf_counter() - begun, 1),
+        "cpu_seconds": round(time.process_time() - worked, 1),
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+    }
+
+
+def main() -> None:
+    """Measure the sets that were asked for, printing each line as soon as it is known."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="the folder of the sets")
+    parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="append the lines to this file too")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    for name in given.sets or CASES:
+        line = json.dumps(measure(name, given.data, given.seed))
+        print(line, flush=True)
+        if given.out:
+            with given.out.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
