@@ -1,3 +1,4 @@
+# ruff: noqa: B023
 """A Hypothesis strategy of legal cells: a few random equations over one or two states."""
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def random_cell(steps: list[Any], ends: tuple[int, int]) -> Cell:
     """The cell that these choices make; its values are kept small so that rounding does not drown the check."""
 
     def made(
-        x, h, c, n: "[]", *, W_1, W_2: "[H, I]", b, U_1, U_2, R: "[2, H/2, H/2]", A: "[H, 3]", B: "[3, H]",
-        p, q, s: "[]",
+        x, h, c, n: [], *, W_1, W_2: [H, I], b, U_1, U_2, R: [2, H/2, H/2], A: [H, 3], B: [3, H],
+        p, q, s: [],
     ):  # fmt: skip
         pool: list[Any] = [h, c, W_1 @ x + b, W_2 @ x]
         for kind, word, first, second in steps:

@@ -11,8 +11,8 @@ def show(cell: Cell, view: str = "equations") -> str:
 
     Args:
         cell: what `@cell` made, or a cell of the library.
-        view: "equations", "latex", "mathml", "graph", "adjoint" (the derivative of one step), "plan" (what is done
-            before, in and after the loop over time) or "cpp" (the emitted kernel).
+        view: "equations", "latex", "mathml", "graph", "adjoint" (the derivative of one step), "plan" (what is
+            done before, in and after the loop over time) or "cpp" (the emitted kernel).
 
     Raises:
         SettingError: no such view.

@@ -16,7 +16,14 @@ from cellwright.runtime.choose import plan_of
 
 
 def call_of(
-    cell: Cell | str, T: int, B: int, I: int, H: int, dtype: torch.dtype, lengths: Tensor | None, seed: int = 0
+    cell: Cell | str,
+    T: int,
+    B: int,
+    I: int,
+    H: int,
+    dtype: torch.dtype,
+    lengths: Tensor | None,
+    seed: int = 0,
 ) -> tuple[Any, Call]:
     """A layer's call with random weights, states and input, all wanting gradients."""
     make = torch.Generator().manual_seed(seed)
@@ -44,12 +51,15 @@ def results(backend: Any, graph: Any, call: Call) -> dict[str, Tensor]:
     named = {"y": out.y, **{f"last {n}": v for n, v in out.states.items()}}
     make = torch.Generator().manual_seed(7)
     loss = sum(
-        (v * torch.randn(v.shape, generator=make, dtype=torch.float64).to(v.dtype)).sum() for v in named.values()
+        (v * torch.randn(v.shape, generator=make, dtype=torch.float64).to(v.dtype)).sum()
+        for v in named.values()
     )
     leaves = {"dx": call.x, **{f"d{n}_0": v for n, v in call.states.items()}}
     leaves |= {f"d{n}": v for n, v in call.weights.items()}
     found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-    gradients = {n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(leaves.items(), found)}
+    gradients = {
+        n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(leaves.items(), found, strict=False)
+    }
     return {n: v.detach() for n, v in named.items()} | gradients
 
 
@@ -73,7 +83,9 @@ def as_double(call: Call) -> Call:
     return Call(wide(call.x), states, {n: wide(v) for n, v in call.weights.items()}, call.lengths)
 
 
-def agree(cell: Cell | str, dtype: torch.dtype = torch.float64, lengths: Tensor | None = None, **size: int) -> None:
+def agree(
+    cell: Cell | str, dtype: torch.dtype = torch.float64, lengths: Tensor | None = None, **size: int
+) -> None:
     """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference."""
     shape = {"T": 6, "B": 3, "I": 3, "H": 6} | size
     graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths)

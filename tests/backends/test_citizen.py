@@ -31,7 +31,7 @@ def test_double_backward(name: str) -> None:
         (dx,) = torch.autograd.grad(y.sin().sum() + state["h"].sum(), x, create_graph=True)
         penalty = (dx**2).sum()
         found.append(torch.autograd.grad(penalty, [x, *layer.parameters()], allow_unused=True))
-    for mine, reference in zip(*found):
+    for mine, reference in zip(*found, strict=False):
         if reference is not None:
             torch.testing.assert_close(mine, reference, rtol=1e-8, atol=1e-10)
 
@@ -83,7 +83,7 @@ def test_compile_without_a_graph_break(name: str) -> None:
     y_plain, state_plain = plain(x)
     (y_plain.sum() + state_plain["h"].sum()).backward()
     torch.testing.assert_close(y, y_plain)
-    for mine, usual in zip(layer.parameters(), plain.parameters()):
+    for mine, usual in zip(layer.parameters(), plain.parameters(), strict=False):
         torch.testing.assert_close(mine.grad, usual.grad)
     with torch.no_grad():
         torch.testing.assert_close(compiled(x)[0], y_plain)
@@ -95,7 +95,9 @@ def test_export_with_any_length_and_batch() -> None:
     time, batch = torch.export.Dim("time", min=1), torch.export.Dim("batch", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.export.export(layer, (input_of(torch.float32),), dynamic_shapes={"x": {0: time, 1: batch}})
+        program = torch.export.export(
+            layer, (input_of(torch.float32),), dynamic_shapes={"x": {0: time, 1: batch}}
+        )
     x = torch.randn(9, 7, 3)
     torch.testing.assert_close(program.module()(x)[0], layer(x)[0])
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from tests.backends.agreement import agree
+from tests.random_cells import cells
 
 import cellwright as cw
 from cellwright.compiler.trace import Cell
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-from agreement import agree
-from random_cells import cells
 
 LIBRARY = cw.cells.all()
 

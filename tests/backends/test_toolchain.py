@@ -58,7 +58,9 @@ def test_a_broken_entry_is_built_again(damage: str, tmp_path: Path) -> None:
     assert toolchain._whole(file)
 
 
-def test_another_text_flag_or_machine_has_another_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_text_flag_or_machine_has_another_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     toolchain.library(TEXT, "one")
     toolchain.library(TEXT + "\n", "one")
     toolchain.library(TEXT, "one", ("-DDOUBLE",))
@@ -86,7 +88,9 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_text_that_does_not_compile_names_the_file_and_the_error(tmp_path: Path) -> None:
-    with pytest.raises(toolchain.ToolchainError, match=r"refused the emitted text \(.*failed\.cpp\): .*error"):
+    with pytest.raises(
+        toolchain.ToolchainError, match=r"refused the emitted text \(.*failed\.cpp\): .*error"
+    ):
         toolchain.library("int main( {", "bad")
 
 
@@ -95,7 +99,9 @@ def test_no_compiler_is_said_once_and_everything_works(monkeypatch: pytest.Monke
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda _: None)
     x = torch.zeros(3, 2, 4)
-    with pytest.warns(UserWarning, match="runs without its own kernels: no C\\+\\+ compiler was found") as said:
+    with pytest.warns(
+        UserWarning, match="runs without its own kernels: no C\\+\\+ compiler was found"
+    ) as said:
         assert "runs on: stock" in cw.explain(cw.nn.LSTM(4, 5), x)
         assert "not cpu: no C++ compiler" in cw.explain(cw.nn.Recurrent("mgu", 4, 5), x)
         cw.nn.Recurrent("mgu", 4, 5)(x)

@@ -21,9 +21,9 @@ SIZES = {"H": 8, "I": 8}
 def leaves_of(cell: Cell, seed: int = 0) -> dict[tuple[str, str], torch.Tensor]:
     make = torch.Generator().manual_seed(seed)
     return {
-        (n.op, n.name): torch.randn(
-            [d.evaluate(SIZES) for d in n.shape], generator=make, dtype=torch.float64
-        ).mul(0.7).requires_grad_()
+        (n.op, n.name): torch.randn([d.evaluate(SIZES) for d in n.shape], generator=make, dtype=torch.float64)
+        .mul(0.7)
+        .requires_grad_()
         for n in cell.graph.nodes
         if n.op in ("input", "state", "parameter")
     }
@@ -44,35 +44,37 @@ def agree(cell: Cell, seed: int = 0) -> None:
     plain = {key: v.detach() for key, v in leaves.items()}
     for graph in (cell.graph, simplify(cell.graph)):
         names = [s.name for s in graph.states]
-        got = interpret_adjoint(derive(graph), plain, dict(zip(names, seeds)))
-        for key, value in zip(leaves, expected):
+        got = interpret_adjoint(derive(graph), plain, dict(zip(names, seeds, strict=False)))
+        for key, value in zip(leaves, expected, strict=False):
             if value is None:
                 assert key not in got or not got[key].any()
             else:
-                torch.testing.assert_close(got[key], value, rtol=1e-10, atol=1e-12, msg=lambda m: f"{key}: {m}")
+                torch.testing.assert_close(
+                    got[key], value, rtol=1e-10, atol=1e-12, msg=lambda m, key=key: f"{key}: {m}"
+                )
 
 
 def one(function: Any) -> Cell:
     return cw.cell(function)
 
 
-def _pow(x: "[H]", h, *, U, b):
+def _pow(x: [H], h, *, U, b):
     return cw.exp(x) ** b + (U @ h) ** 2 + cw.exp(h) ** -1.5
 
 
-def _words(x: "[H]", h, *, U, p, a: "[]"):
+def _words(x: [H], h, *, U, p, a: []):
     v = cw.softmax(U @ h) + cw.cumsum(p * x) + a * cw.sin(h) - cw.cos(x) / (2 + cw.sqrt(cw.abs(h) + 0.1))
     return cw.layer_norm(v, p) + cw.mean(v) * cw.max(v * p) + cw.log(1 + cw.exp(v)) * cw.sum(cw.relu(v))
 
 
-def _arranged(x: "[H]", h, c, *, W: "[2*H, 2*H]", R: "[2, H/2, H/2]"):
+def _arranged(x: [H], h, c, *, W: [2 * H, 2 * H], R: [2, H / 2, H / 2]):
     v = W @ cw.concat(h, x)
     g = cw.blocks(R, cw.part(v, 0, 2)) * cw.sigmoid(cw.part(v, 1, 2))
     c = cw.where(g > 0, cw.softplus(g), 0.1 * c)
     return cw.maximum(g, c) + cw.minimum(h, -x), c
 
 
-def _weights(x: "[H]", h, *, U, M: "[H, H]", s: "[]", a):
+def _weights(x: [H], h, *, U, M: [H, H], s: [], a):
     k = cw.exp(-cw.abs(a))
     return k * ((s * U * M).T @ h) + x
 
@@ -100,7 +102,7 @@ def test_ties_share() -> None:
     torch.testing.assert_close(got[("state", "h")], expected)
 
 
-def _ties(x: "[H]", h):
+def _ties(x: [H], h):
     return cw.maximum(x, h) + cw.minimum(h, x) + cw.max(cw.relu(h) + 0 * x) + cw.abs(h)
 
 

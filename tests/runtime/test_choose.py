@@ -11,7 +11,9 @@ def test_explain_says_why_not() -> None:
     x = torch.zeros(4, 2, 3)
     assert cw.explain(cw.nn.LSTM(3, 4), x) == "runs on: cpu"
     half = cw.nn.LSTM(3, 4).bfloat16()
-    assert "runs on: stock\n  not cpu: its kernels compute in float32 or float64" in cw.explain(half, x.bfloat16())
+    assert "runs on: stock\n  not cpu: its kernels compute in float32 or float64" in cw.explain(
+        half, x.bfloat16()
+    )
     other = cw.nn.Recurrent("gru_v1", 3, 4).bfloat16()
     assert "not stock: torch has no kernel of its own for the equations of `gru_v1`" in cw.explain(
         other, x.bfloat16()

@@ -5,7 +5,7 @@ from cellwright.compiler.words import sigmoid, tanh
 
 
 @cell(
-    paper="van der Westhuizen & Lasenby 2018, The unreasonable effectiveness of the forget gate, arXiv 1804.04849",
+    paper="van der Westhuizen & Lasenby 2018, The unreasonable effectiveness of the forget gate, 1804.04849",
     year=2018,
     init={"b_f": 1.0},
 )

@@ -14,7 +14,7 @@ def lstm_layer_norm(
     W: "[4*H, I]", p_x: "[4*H]", U: "[4*H, H]", p_h: "[4*H]",
     b_i, b_f, b_g, b_o, p_c, b_c,
 ):  # fmt: skip
-    """Both products are normalised over all four gates together; the carried c is not, only what h sees of it.
+    """Both products are normalised over all four gates together; of c, only what h sees of it.
 
     v_t = p_x ⊙ LN(W x_t) + p_h ⊙ LN(U h_{t-1})
     i_t = σ(v_t⟨1/4⟩ + b_i)

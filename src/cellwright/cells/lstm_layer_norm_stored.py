@@ -5,7 +5,7 @@ from cellwright.compiler.words import layer_norm, part, sigmoid, tanh
 
 
 @cell(
-    paper="after PyTorch's fastrnns benchmark (LayerNormLSTMCell) and Ba, Kiros & Hinton 2016, arXiv 1607.06450",
+    paper="as in PyTorch's fastrnns benchmark; after Ba, Kiros & Hinton 2016, arXiv 1607.06450",
     year=2016,
     init={"b_f": 1.0, "p_*": 1.0},
 )

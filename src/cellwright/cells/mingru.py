@@ -11,7 +11,7 @@ from cellwright.compiler.words import sigmoid, where
 def mingru(
     x, h, *, W_z, b_z, W_n, b_n,
 ):  # fmt: skip
-    """Affine in the old state, so all steps can be computed at once; v + 1/2 or σ(v) keeps the candidate positive.
+    """Affine in the old state: all steps can be computed at once. The candidate is kept positive.
 
     z_t = σ(W_z x_t + b_z)
     v_t = W_n x_t + b_n

@@ -12,7 +12,7 @@ from cellwright.compiler.words import sigmoid, tanh
 def qrnn(
     x, h, c, *, W_n, b_n, W_f, b_f, W_o, b_o,
 ):  # fmt: skip
-    """f keeps the old value, as in the paper (pytorch-qrnn's f lets the new one in). For a wider window, convolve first.
+    """f keeps the old value, as in the paper (pytorch-qrnn's lets the new in). Wider windows: convolve first.
 
     n_t = tanh(W_n x_t + b_n)
     f_t = σ(W_f x_t + b_f)

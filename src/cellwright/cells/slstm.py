@@ -14,7 +14,7 @@ def slstm(
     W_i, R_i: "[heads, H/heads, H/heads]", b_i, W_f, R_f: "[heads, H/heads, H/heads]", b_f,
     W_z, R_z: "[heads, H/heads, H/heads]", b_z, W_o, R_o: "[heads, H/heads, H/heads]", b_o, heads=1,
 ):  # fmt: skip
-    """m keeps the exponents small and cancels in c / n; where nothing is stored yet (n = 0), m starts from the input gate.
+    """m keeps the exponents small and cancels in c / n; while n = 0 it follows the input gate.
 
     a_t = W_i x_t + R_i h_{t-1} + b_i
     l_t = -softplus(-(W_f x_t + R_f h_{t-1} + b_f)) + m_{t-1}

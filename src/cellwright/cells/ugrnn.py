@@ -5,7 +5,7 @@ from cellwright.compiler.words import sigmoid, tanh
 
 
 @cell(
-    paper="Collins, Sohl-Dickstein & Sussillo 2016, Capacity and Trainability in Recurrent Neural Networks, arXiv 1611.09913",
+    paper="Collins, Sohl-Dickstein & Sussillo 2016, Capacity and Trainability in RNNs, arXiv 1611.09913",
     year=2016,
     init={"b_g": 1.0},
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellwright.compiler.dims import Shape
-from cellwright.compiler.graph import Node, Where
+from cellwright.compiler.graph import NOWHERE, Node, Where
 from cellwright.compiler.inner_ops import ALL
 
 _COMMUTE = ("add", "mul", "maximum", "minimum", "equal")
@@ -25,15 +25,17 @@ class Builder:
         """The shape of a value."""
         return self.nodes[index].shape
 
-    def leaf(self, op: str, name: str, shape: Shape, where: Where = Where("", 0)) -> int:
+    def leaf(self, op: str, name: str, shape: Shape, where: Where = NOWHERE) -> int:
         """An input, state, parameter or gradient; one node per name and kind."""
         return self._once((op, name), Node(op, (), shape, name, (), where))
 
     def constant(self, value: float) -> int:
         """A number."""
-        return self._once(("constant", float(value)), Node("constant", (), (), "", (("value", float(value)),)))
+        return self._once(
+            ("constant", float(value)), Node("constant", (), (), "", (("value", float(value)),))
+        )
 
-    def add(self, op: str, *operands: int, name: str = "", where: Where = Where("", 0), **attributes: Any) -> int:
+    def add(self, op: str, *operands: int, name: str = "", where: Where = NOWHERE, **attributes: Any) -> int:
         """One operation on earlier values; returns the position of its (possibly already known) value."""
         shapes = tuple(self.shape(k) for k in operands)
         shape = ALL[op].shape(shapes, attributes)
@@ -87,4 +89,8 @@ class Builder:
             folded = number(*values)
         except (ArithmeticError, ValueError):
             return None
-        return self.constant(folded) if isinstance(folded, float | int) and not isinstance(folded, bool) else None
+        return (
+            self.constant(folded)
+            if isinstance(folded, float | int) and not isinstance(folded, bool)
+            else None
+        )

@@ -1,7 +1,7 @@
 """The adjoint of one step: from the gradients of the new states to those of every leaf. Floor 1.
 
-Reverse accumulation over the graph, one rule per operation (`rules.RULES`). The result is a longer list of nodes:
-the step's own, then the adjoint's. It knows one step; what crosses steps is the plan's.
+Reverse accumulation over the graph, one rule per operation (`rules.RULES`). The result is a longer list of
+nodes: the step's own, then the adjoint's. It knows one step; what crosses steps is the plan's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from cellwright.compiler.simplify import copy_node
 
 @dataclass(frozen=True)
 class Adjoint:
-    """`nodes`: the step's, then the adjoint's; `returns`: the new states; `seeds[k]`: the gradient of the k-th
-    new state, a leaf of kind "gradient"; `results`: (leaf, its gradient), for leaves that have one."""
+    """`nodes`: the step's, then the adjoint's; `returns`: the new states; `seeds[k]`: the gradient of the
+    k-th new state, a leaf of kind "gradient"; `results`: (leaf, its gradient), for leaves that have one."""
 
     nodes: tuple[Node, ...]
     returns: tuple[int, ...]
@@ -40,13 +40,14 @@ def derive(graph: Graph) -> Adjoint:
     >>> [adjoint.nodes[leaf].name for leaf, _ in adjoint.results]
     ['x', 'h', 'W', 'U', 'b']
     """
-    builder, place = Builder(), []
+    builder = Builder()
+    place: list[int] = []
     for node in graph.nodes:
         place.append(copy_node(builder, node, tuple(place[o] for o in node.operands)))
     returns = tuple(place[k] for k in graph.returns)
     found: dict[int, list[int]] = {}
     seeds = []
-    for state, k in zip(graph.states, returns):
+    for state, k in zip(graph.states, returns, strict=False):
         seeds.append(builder.leaf("gradient", state.name, state.shape))
         found.setdefault(k, []).append(seeds[-1])
     for n in range(max(place), -1, -1):
@@ -60,7 +61,7 @@ def derive(graph: Graph) -> Adjoint:
 def _step_back(builder: Builder, n: int, found: dict[int, list[int]]) -> None:
     node = builder.nodes[n]
     at = At(builder, n, node.operands, total(builder, n, found[n]))
-    for operand, gradient in zip(node.operands, RULES[node.op](at)):
+    for operand, gradient in zip(node.operands, RULES[node.op](at), strict=False):
         if gradient is not None and builder.nodes[operand].op != "constant":
             found.setdefault(operand, []).append(_summed(builder, operand, gradient))
 

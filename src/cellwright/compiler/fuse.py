@@ -2,17 +2,17 @@
 
     stage k    rows k: loops over the units of one sequence's row     products k: matrix products of many rows
 
-A value is computed as late as its first reader allows. Within a stage, values of one size share a loop unless one
-needs a whole row of another (a reduction, a running sum, a rearrangement): then the next loop begins. Values read
-outside their loop go through memory (`memory`); a stage that is one plain loop over the result of one
-group of products is done while that result is still hot (`hot`).
+A value is computed as late as its first reader allows. Within a stage, values of one size share a loop unless
+one needs a whole row of another (a reduction, a running sum, a rearrangement): then the next loop begins.
+Values read outside their loop go through memory (`memory`); a stage that is one plain loop over the result of
+one group of products is done while that result is still hot (`hot`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cellwright.compiler.dims import Dim
+from cellwright.compiler.dims import Dim, Shape
 from cellwright.compiler.graph import Node
 from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
 from cellwright.compiler.ops import COMPARISONS
@@ -125,7 +125,11 @@ class _Scheduler:
                 continue
             vector_now = self.nodes[o].shape != () and _kind(self.nodes[o]) == "pointwise"
             scalar_now = self.nodes[o].shape == () and _kind(self.nodes[o]) != "reduce"
-            waits = whole or not (vector_now or scalar_now) or (node.shape == () and vector_now and _kind(node) != "reduce")
+            waits = (
+                whole
+                or not (vector_now or scalar_now)
+                or (node.shape == () and vector_now and _kind(node) != "reduce")
+            )
             if scalar_now:
                 waits = False
             least = max(least, self.loop[o] + int(waits))
@@ -150,14 +154,14 @@ class _Scheduler:
         return Loop(scalars, whole, tuple((dim, tuple(ks)) for dim, ks in vectors.items()))
 
     def _groups(self, products: list[int]) -> tuple[Group, ...]:
-        found: dict[object, list[int]] = {}
+        found: dict[tuple[str, tuple[int, ...], Shape], list[int]] = {}
         for k in products:
             node = self.nodes[k]
             step = 2
             operands = node.operands[1::step]
             found.setdefault((node.op, operands, node.shape), []).append(k)
         groups = []
-        for (op, operands, _), outputs in found.items():  # type: ignore[misc]
+        for (op, operands, _), outputs in found.items():
             matrices = tuple(
                 tuple(self.nodes[k].operands[2 * term] for k in outputs) for term in range(len(operands))
             )
@@ -192,7 +196,7 @@ class _Scheduler:
 
 
 def is_outside(nodes: tuple[Node, ...], k: int) -> bool:
-    """Leaves, sizes, comparisons (written out where used), matrices as they are turned: no work of their own."""
+    """Leaves, sizes, comparisons (written out where used), matrices as they are turned: no own work."""
     node = nodes[k]
     return node.op in (*ANY_LEAF, *COMPARISONS, "size") or len(node.shape) > 1
 

@@ -1,6 +1,6 @@
 """What leaves the loop over time: products of the input, done once for all T*B rows. Floor 1.
 
-    outside   weights alone, and whatever a hoisted product reads: the tensor library's, with its own derivatives
+    outside   weights alone, and whatever a hoisted product reads: the tensor library's, derivatives too
     feeds     W @ x + b for every hoisted product: arrive in the loop as ready rows
     step      the rest, as a graph of its own whose inputs are the feeds: what a kernel computes at every step
 
@@ -44,7 +44,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Hoisted:
-    """`graph`: the whole step, arranged; `step`: what stays in the loop; its inputs and weights are `outside`."""
+    """`graph`: the whole step, arranged; `step`: what stays in the loop; `outside`: its leaves."""
 
     graph: Graph
     feeds: tuple[Feed, ...]
@@ -83,7 +83,8 @@ def _users(graph: Graph) -> list[list[int]]:
 
 def _arrange(graph: Graph) -> Graph:
     """Joined products split, sums regrouped by level."""
-    builder, place, level, users = Builder(), {}, levels(graph), _users(graph)
+    builder, level, users = Builder(), levels(graph), _users(graph)
+    place: dict[int, int] = {}
     for k, node in enumerate(graph.nodes):
         inner = node.op == "add" and not node.name and len(users[k]) == 1
         if inner and users[k][0] >= 0 and graph.nodes[users[k][0]].op == "add":
@@ -205,7 +206,7 @@ def _cut(graph: Graph, level: list[str], feeds: dict[int, Feed]) -> Hoisted:
 
 
 def _in_order(graph: Graph, demand: Callable[[int], int]) -> None:
-    """Demand every value a result needs, in the graph's own order, so that listings keep the equations' order."""
+    """Demand every value a result needs in the graph's own order: listings keep the equations' order."""
     alive: set[int] = set()
     todo = list(graph.returns)
     while todo:

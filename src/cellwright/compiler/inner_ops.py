@@ -1,7 +1,7 @@
 """The operations that passes write and no equation may use: one row each. Floor 1.
 
 They come in with derivatives (`outer`, `spread`, `piece`, ...) and with the splitting of a joined matrix
-(`columns`). An operand that only lends its shape is listed in `SHAPE_ONLY` (how many of its first operands are read): its value never is.
+(`columns`). `SHAPE_ONLY` says how many of an operation's first operands are read; the others lend shape.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def _outer_blocks(shapes: tuple[Shape, ...], attributes: dict[str, Any]) -> Shap
     count = int(attributes["count"])
     share = Fraction(1, count)
     return (Dim.of({"": Fraction(count)}), shapes[0][0].scaled(share), shapes[1][0].scaled(share))
+
+
+def _turned_blocks(shapes: tuple[Shape, ...], _: dict[str, Any]) -> Shape:
+    count, high, wide = shapes[0]
+    return (count, wide, high)
 
 
 def _columns(shapes: tuple[Shape, ...], attributes: dict[str, Any]) -> Shape:
@@ -61,7 +66,7 @@ def _suffix_sum(vector: Any) -> Any:
 
 def _products(*pairs: Any) -> Any:
     total = pairs[0] @ pairs[1]
-    for matrix, vector in zip(pairs[2::2], pairs[3::2]):
+    for matrix, vector in zip(pairs[2::2], pairs[3::2], strict=False):
         total = total + matrix @ vector
     return total
 
@@ -72,7 +77,7 @@ ROWS: tuple[Op, ...] = (
         "outer_blocks", 2, "outer", _outer_blocks,
         lambda d, v, count: d.reshape(count, -1, 1) * v.reshape(count, 1, -1),
     ),
-    Op("turn_blocks", 1, "arrange", lambda s, _: (s[0][0], s[0][2], s[0][1]), lambda a: a.transpose(1, 2), cost=0),
+    Op("turn_blocks", 1, "arrange", _turned_blocks, lambda a: a.transpose(1, 2), cost=0),
     Op("columns", 1, "arrange", _columns, lambda a, start, size: a[..., start : start + size], cost=0),
     Op("spread", 2, "pointwise", _spread, lambda a, like: a.expand_as(like), cost=0),
     Op("copy", 1, "pointwise", lambda s, _: s[0], lambda a: a, cost=0),

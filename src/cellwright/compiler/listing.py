@@ -62,7 +62,10 @@ def _before(hoisted: Hoisted, made: Recurrence) -> list[str]:
         operand = nodes[feeds[0].operand].name or "v"
         biases = [nodes[f.bias].name for f in feeds if f.bias is not None]
         matrices = "; ".join(nodes[f.matrix].name or f.name for f in feeds)
-        lines.append(f"{block.array[1:]} [T, B, {block.width}] = [{matrices}] @ {operand}" + (f" + [{'; '.join(biases)}]" if biases else ""))
+        lines.append(
+            f"{block.array[1:]} [T, B, {block.width}] = [{matrices}] @ {operand}"
+            + (f" + [{'; '.join(biases)}]" if biases else "")
+        )
     return lines
 
 
@@ -73,7 +76,9 @@ def _after(hoisted: Hoisted, made: Recurrence) -> list[str]:
         feeds = [hoisted.feeds[k] for k in block.feeds]
         operand = nodes[feeds[0].operand].name or "v"
         d = ", ".join(f"d{f.name}" for f in feeds)
-        lines += [f"d[{'; '.join(nodes[f.matrix].name or f.name for f in feeds)}] = sum of outer([{d}], {operand})"]
+        lines += [
+            f"d[{'; '.join(nodes[f.matrix].name or f.name for f in feeds)}] = sum of outer([{d}], {operand})"
+        ]
         lines += [f"d{operand} = [{'; '.join(nodes[f.matrix].name or f.name for f in feeds)}].T @ [{d}]"]
     for name, pairs in made.pairs.items():
         lines.append(f"d{name} = " + " + ".join(f"sum of outer(d[{p.d}], {_where(p.v)})" for p in pairs))
@@ -94,7 +99,9 @@ def _routine(routine: Routine, made: Schedule) -> list[str]:
             lines.append(f"stage {number}: {len(group.outputs)} products side by side")
             lines += [f"  {line}" for line in _lines(routine.nodes, group.outputs, names)]
     lines += [f"kept: {names[k]} in {_where(place)}" for k, place in routine.stores]
-    return lines + [f"summed over all rows: {', '.join(names[k] for k, _ in routine.sums)}"] * bool(routine.sums)
+    return lines + [f"summed over all rows: {', '.join(names[k] for k, _ in routine.sums)}"] * bool(
+        routine.sums
+    )
 
 
 def _where(place: Place) -> str:
@@ -110,7 +117,7 @@ def _lines(nodes: Sequence[Node], wanted: Iterable[int], names: dict[int, str]) 
 def _text(node: Node, names: dict[int, str]) -> str:
     operands = [names[k] for k in node.operands]
     if node.op == "matmul_sum":
-        return " + ".join(f"{m} @ {v}" for m, v in zip(operands[::2], operands[1::2]))
+        return " + ".join(f"{m} @ {v}" for m, v in zip(operands[::2], operands[1::2], strict=False))
     form = PYTHON.get(node.op) or INNER_FORMS[node.op]
     return form.template.format(*operands, all=", ".join(operands), **dict(node.attributes))
 

@@ -1,4 +1,4 @@
-"""A list of nodes in the operations a kernel has: softmax and layer norm written out, products gathered. Floor 1.
+"""Nodes in the operations a kernel has: softmax and layer norm written out, products gathered. Floor 1.
 
 `matmul_sum(M1, v1, M2, v2, ...)` is a sum of products with the same result: one product over all their terms.
 """
@@ -29,7 +29,8 @@ def lower(nodes: tuple[Node, ...], results: tuple[int, ...]) -> Lowered:
 
 
 def _written_out(nodes: tuple[Node, ...], alive: frozenset[int]) -> Lowered:
-    builder, place = Builder(), {}
+    builder = Builder()
+    place: dict[int, int] = {}
     for k, node in enumerate(nodes):
         if k not in alive:
             continue
@@ -78,7 +79,8 @@ def _gathered(nodes: tuple[Node, ...], results: tuple[int, ...]) -> Lowered:
             users[o].append(k)
     for k in results:
         users[k].append(-1)
-    builder, place = Builder(), {}
+    builder = Builder()
+    place: dict[int, int] = {}
     for k in sorted(alive):
         node = nodes[k]
         if node.op == "matmul":
@@ -122,5 +124,3 @@ def _sum_of(
     if len(values) == 1:
         whole = builder.add("add", whole, builder.constant(0.0), name=nodes[k].name)
     return whole
-
-

@@ -1,4 +1,4 @@
-"""What a kernel is planned as: where values lie, and two routines, one step forward and one step back. Floor 1.
+"""What a kernel is planned as: where values lie, and two routines, a step forward and a step back. Floor 1.
 
     step      [T, B, width]   a row per step and sequence: feeds, kept values, gradients of the feeds
     previous  [T, B, width]   a state before the step: its history one step earlier, or the initial state
@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Pair:
-    """One term of a matrix's gradient: the sum over all rows of outer(d, v); `d` is an offset in `d`'s rows."""
+    """One term of a matrix's gradient: the sum over all rows of outer(d, v); `d` is an offset."""
 
     op: str
     d: Dim

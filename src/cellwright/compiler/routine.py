@@ -51,7 +51,7 @@ class _Maker:
         wanted += [k for outers in self.matrices.values() for _, d, v in outers for k in (d, v)]
         lowered = lower(adjoint.nodes, tuple(wanted))
         builder = Builder()
-        place = {}
+        place: dict[int, int] = {}
         for k, node in enumerate(lowered.nodes):
             place[k] = copy_node(builder, node, tuple(place[o] for o in node.operands))
         at = {k: place[v] for k, v in lowered.place.items()}
@@ -76,7 +76,7 @@ class _Maker:
         return builder.add("copy", k) if bare else k
 
     def _choose_kept(self) -> None:
-        """Walk back from the gradients: a forward value is kept unless it is cheap from what is there anyway."""
+        """Walk back from the gradients: a forward value is kept unless it is cheap from what is there."""
         late = [*self.gradient.values(), *(d for rows in self.outers.values() for _, d, _ in rows)]
         todo, seen = list(late), set()
         wanted: set[int] = {v for rows in self.outers.values() for _, _, v in rows if self._computed(v)}
@@ -125,17 +125,16 @@ class _Maker:
 
     def _forward(self) -> tuple[Routine, Dim]:
         slots = self._slots()
-        stores = [
-            (k, Place(state.name, "step")) for k, state in zip(self.returns, self.step.states)
-        ]
+        new = zip(self.returns, self.step.states, strict=True)
+        stores = [(k, Place(state.name, "step")) for k, state in new]
         stores += [(k, slots[k]) for k in self.kept]
         self.slots = slots
-        builder, place, loads = Builder(), {}, {}
+        builder = Builder()
+        place: dict[int, int] = {}
+        loads: dict[int, Place] = {}
         for k in sorted(read_by(self.nodes, [k for k, _ in stores])):
             self._copy(builder, k, place, loads)
-        routine = Routine(
-            "forward", tuple(builder.nodes), loads, tuple((place[k], p) for k, p in stores)
-        )
+        routine = Routine("forward", tuple(builder.nodes), loads, tuple((place[k], p) for k, p in stores))
         return routine, self.kept_width
 
     def _copy(self, builder: Builder, k: int, place: dict[int, int], loads: dict[int, Place]) -> None:
@@ -149,7 +148,7 @@ class _Maker:
             loads[place[k]] = self.places[(node.op, node.name)]
 
     def _slots(self) -> dict[int, Place]:
-        """A place for every kept value: over a feed of its size that is read no more, else in an array of its own."""
+        """A place for every kept value: over a feed of its size that is read no more, else in `.kept`."""
         readers: dict[int, list[int]] = {}
         for k in read_by(self.nodes, self.returns):
             for o in reads(self.nodes[k].op, self.nodes[k].operands):
@@ -173,7 +172,7 @@ class _Maker:
         return slots
 
     def _may_cover(self, feed: int, k: int, readers: dict[int, list[int]]) -> bool:
-        """Every reader of the feed is an ancestor of the value (or the value itself): they come before its store."""
+        """Every reader of the feed is an ancestor of the value, or the value: all come before its store."""
         if self.nodes[feed].shape != self.nodes[k].shape:
             return False
         before = read_by(self.nodes, [k])
@@ -200,9 +199,11 @@ class _Maker:
             for s in self.step.states
         ]
         stores += d_stores
-        builder, place, loads = Builder(), {}, {}
+        builder = Builder()
+        place: dict[int, int] = {}
+        loads: dict[int, Place] = {}
         loaded = {k: self.slots[k] for k in self.kept}
-        for k, state in zip(self.returns, self.step.states):
+        for k, state in zip(self.returns, self.step.states, strict=False):
             loaded.setdefault(k, Place(state.name, "step"))
         self._copy_back(builder, [k for k, _ in stores] + [k for k, _ in sums], place, loads, loaded)
         backward = Routine(
@@ -242,7 +243,9 @@ class _Maker:
         for k in sorted(alive):
             if k in loaded:
                 node = self.nodes[k]
-                place[k] = builder.leaf("input", f"kept_{k}" if not node.name else f"kept {node.name}", node.shape)
+                place[k] = builder.leaf(
+                    "input", f"kept_{k}" if not node.name else f"kept {node.name}", node.shape
+                )
                 loads[place[k]] = loaded[k]
             else:
                 self._copy(builder, k, place, loads)
@@ -259,7 +262,9 @@ class _Maker:
         total = ZERO
         inputs = [self.hoisted.feeds[k].name for block in self.blocks for k in block.feeds]
         inputs += [o.name for o in self.hoisted.outside if o.kind == "input"]
-        wanted = [(name, self.gradient[("input", name)]) for name in inputs if ("input", name) in self.gradient]
+        wanted = [
+            (name, self.gradient[("input", name)]) for name in inputs if ("input", name) in self.gradient
+        ]
         wanted += [("", d) for rows in self.outers.values() for _, d, _ in rows if d not in self.d_at]
         for name, k in wanted:
             # A feed keeps a column of its own even if it shares its gradient: its block stays one block.
@@ -311,11 +316,9 @@ def _rows(blocks: Node) -> Dim:
 
 def _leaf_places(hoisted: Hoisted, blocks: tuple[FeedBlock, ...]) -> dict[tuple[str, str], Place]:
     kinds = {"state": "previous", "parameter": "fixed", "input": "step"}
-    places = {
-        (n.op, n.name): Place(n.name, kinds[n.op]) for n in hoisted.step.nodes if n.op in kinds
-    }
+    places = {(n.op, n.name): Place(n.name, kinds[n.op]) for n in hoisted.step.nodes if n.op in kinds}
     for block in blocks:
-        for k, offset in zip(block.feeds, block.offsets):
+        for k, offset in zip(block.feeds, block.offsets, strict=False):
             places[("input", hoisted.feeds[k].name)] = Place(block.array, "step", offset)
     for position, state in enumerate(hoisted.step.states):
         places[("gradient", state.name)] = Place(f".carry {state.name}", "carry_in")
@@ -326,7 +329,8 @@ def _leaf_places(hoisted: Hoisted, blocks: tuple[FeedBlock, ...]) -> dict[tuple[
 
 def _with_output_gradient(adjoint: Adjoint, step: Graph) -> Adjoint:
     """The gradient of the first new state is what later steps hand back plus that of the output y."""
-    builder, place = Builder(), {}
+    builder = Builder()
+    place: dict[int, int] = {}
     for k, node in enumerate(adjoint.nodes):
         if k == adjoint.seeds[0]:
             first = step.states[0]

@@ -1,8 +1,8 @@
 """A run over time as two operators of torch.library: what torch.compile and torch.export see. Floor 3.
 
-Opaque to the compilers, so no graph breaks and nothing is unrolled; the graph travels as JSON text, so that an
-exported program runs in another process. Without a compiler at work `choose.execute` is called: it costs less,
-and takes derivatives of any order.
+Opaque to the compilers, so no graph breaks and nothing is unrolled; the cell's graph travels as JSON text, so
+that an exported program runs in another process. Without a compiler at work `choose.execute` is called: it
+costs less, and takes derivatives of any order. Registration happens at import, as torch.library wants it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ def _graph_of(text: str) -> Graph:
 def traced(text: str, call: Call, wanted: str | None) -> Outcome:
     """`choose.execute` for a compiler to look at: `text` is `text_of(graph)`."""
     extra = call.extra or {}
-    tensors = [call.x, *(extra[name] for name in sorted(extra)), *call.states.values(), *call.weights.values()]
+    tensors = [
+        call.x,
+        *(extra[name] for name in sorted(extra)),
+        *call.states.values(),
+        *call.weights.values(),
+    ]
     keep = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])  # noqa: C419
     found = carry(text, wanted or "", keep, tensors, call.lengths)
     names = list(call.states)
@@ -48,14 +53,16 @@ def _call_of(graph: Graph, tensors: list[Tensor], lengths: Tensor | None) -> Cal
     x, *rest = tensors
     at, end = len(extra), len(extra) + len(states)
     return Call(
-        x, dict(zip(states, rest[at:end])), dict(zip(weights, rest[end:])), lengths, dict(zip(extra, rest[:at]))
+        x,
+        dict(zip(states, rest[at:end], strict=False)),
+        dict(zip(weights, rest[end:], strict=False)),
+        lengths,
+        dict(zip(extra, rest[:at], strict=False)),
     )
 
 
 @torch.library.custom_op("cellwright::carry", mutates_args=())
-def carry(
-    graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None
-) -> list[Tensor]:
+def carry(graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None) -> list[Tensor]:
     """y, the last states, and what the way back needs. `tensors`: x, extra inputs, states, weights."""
     plan, call = plan_of(_graph_of(graph)), _call_of(_graph_of(graph), tensors, lengths)
     choice = choose(plan, call, wanted or None)
@@ -66,9 +73,7 @@ def carry(
 
 
 @carry.register_fake
-def _(
-    graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None
-) -> list[Tensor]:
+def _(graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None) -> list[Tensor]:
     plan, call = plan_of(_graph_of(graph)), _call_of(_graph_of(graph), tensors, lengths)
     steps, batch = call.x.shape[:2]
     last = [torch.empty_like(s, memory_format=torch.contiguous_format) for s in call.states.values()]
@@ -99,14 +104,14 @@ def carry_back(
         else:
             out = run_on(name, plan, own)
             outputs, given = [out.y, *out.states.values()], seeds
-        pairs = [(v, g) for v, g in zip(outputs, given) if v.requires_grad]
+        pairs = [(v, g) for v, g in zip(outputs, given, strict=False) if v.requires_grad]
         found = torch.autograd.grad([v for v, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True)
     # An operator gives no two views of one tensor.
     return [
         torch.zeros_like(t, memory_format=torch.contiguous_format)
         if g is None
         else g.clone(memory_format=torch.contiguous_format)
-        for t, g in zip(tensors, found)
+        for t, g in zip(tensors, found, strict=False)
     ]
 
 
@@ -133,7 +138,8 @@ def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     lengths, *rest = ctx.saved_tensors
     tensors, output = rest[: ctx.size], rest[ctx.size :]
     count = 1 + len(_graph_of(ctx.graph).states)
-    seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(gradients[:count], output[:count])]
+    pairs = zip(gradients[:count], output[:count], strict=True)
+    seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
     found = carry_back(ctx.graph, ctx.wanted, tensors, lengths, output[0], output[count:], seeds)
     return None, None, None, found, None
 

@@ -1,6 +1,6 @@
 """The CPU backend: any cell over whole sequences, forward and back, as compiled C++. Floor 2.
 
-Refuses other devices and types, empty sequences, requests for gate values, and machines without a C++ compiler.
+Refuses other devices and types, empty sequences, requests for gate values, machines without a C++ compiler.
 """
 
 from __future__ import annotations
@@ -46,13 +46,15 @@ def run(plan: Plan, call: Call) -> Outcome:
         given = given_of(built.program, call, sizes_of(built.program, call))
         flat = [*flatten(given), given.lengths]
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
-        y, *last = Recurrence.apply(built, counts_of(given), keep, *flat)
-    return Outcome(y, dict(zip(built.states, last)), {})
+        y, *last = Recurrence.apply(built, counts_of(given), keep, *flat)  # type: ignore[no-untyped-call]
+    return Outcome(y, dict(zip(built.states, last, strict=False)), {})
 
 
 def _forward_mode(tensors: tuple[torch.Tensor, ...]) -> bool:
-    return torch.autograd.forward_ad._current_level >= 0 and any(
-        torch.autograd.forward_ad.unpack_dual(t).tangent is not None for t in tensors
+    mode = torch.autograd.forward_ad
+    return mode._current_level >= 0 and any(
+        mode.unpack_dual(t).tangent is not None  # type: ignore[no-untyped-call]
+        for t in tensors
     )
 
 

@@ -224,7 +224,9 @@ class Body:
 
     def put_result(self, k: int, text: str) -> list[str]:
         """Store one vector of a product's result everywhere it goes."""
-        return [f"{guard}store((real*)({address}) + unit, {text}, count);" for guard, address in self._targets(k)]
+        return [
+            f"{guard}store((real*)({address}) + unit, {text}, count);" for guard, address in self._targets(k)
+        ]
 
     def _targets(self, k: int) -> list[tuple[str, str]]:
         """(guard, address) of every place a value goes to."""
@@ -264,7 +266,8 @@ class Body:
             at = part.scaled(node.attribute("index"))
             out += [
                 f"  memset(to, 0, ({size}) * sizeof(real));",
-                f"  memcpy(to + {size_text(at)}, {self.pointer(node.operands[0])}, ({size_text(part)}) * sizeof(real));",
+                f"  memcpy(to + {size_text(at)}, {self.pointer(node.operands[0])},",
+                f"         ({size_text(part)}) * sizeof(real));",
             ]
         out.append("}")
         out += self._copies(k)
@@ -273,7 +276,9 @@ class Body:
     def _copies(self, k: int) -> list[str]:
         size = f"({size_text(self.nodes[k].shape[0])}) * sizeof(real)"
         source = self.pointer(k)
-        return [f"{guard}memcpy({text}, {source}, {size});" for guard, text in self._targets(k) if text != source]
+        return [
+            f"{guard}memcpy({text}, {source}, {size});" for guard, text in self._targets(k) if text != source
+        ]
 
 
 def _number(value: float) -> str:

@@ -63,7 +63,8 @@ def emit(graph: Graph) -> Program:
 
 def _header(graph: Graph) -> list[str]:
     return [
-        f"{graph.name}: one step forward and one step back, carried through time. Emitted by Cellwright; do not edit.",
+        f"{graph.name}: one step forward and one step back, carried through time.",
+        "Emitted by Cellwright; do not edit.",
         f"graph {graph.fingerprint}",
         "",
         *equations(graph).splitlines(),
@@ -93,11 +94,14 @@ template <class All> INLINE Share share_of(const All& all, int part) {
   const int64_t begin = all.B * part / all.threads, end = all.B * (part + 1) / all.threads;
   return {all.rows + begin, end - begin, 0, 1};
 }
-template <class All> INLINE int64_t steps_of(const All& all, int64_t row) { return all.lengths ? all.lengths[row] : all.T; }
+template <class All> INLINE int64_t steps_of(const All& all, int64_t row) {
+  return all.lengths ? all.lengths[row] : all.T;
+}
 
 // A state before a step: its history one step earlier, or the initial state.
 // The history of all but the output is a ring of two steps (`ring` = 1) where no way back follows.
-INLINE const real* previous(const real* history, const real* start, int64_t step, int64_t row, int64_t B, int64_t size, int64_t ring) {
+INLINE const real* previous(const real* history, const real* start, int64_t step, int64_t row, int64_t B,
+                            int64_t size, int64_t ring) {
   return step == 0 ? start + row * size : history + (((step - 1) & ring) * B + row) * size;
 }
 """
@@ -149,7 +153,11 @@ class _Writer:
         fields += ["  const int32_t* rows;", "  const int64_t* lengths;"]
         fields += [f"  {'double' if a == 'totals' else 'real'}* {a};" for a in self.arrays]
         fields += [f"  real* panel_{k};" for k in range(len(self.groups))]
-        return f"// What one call of {self.name} works on.\nstruct {self.type} {{\n" + "\n".join(fields) + "\n};\n"
+        return (
+            f"// What one call of {self.name} works on.\nstruct {self.type} {{\n"
+            + "\n".join(fields)
+            + "\n};\n"
+        )
 
     def _group_sizes(self, group: Group) -> tuple[int, str, str, list[str]]:
         """gates, blocks, units per block, widths of the operands per block."""
@@ -166,7 +174,10 @@ class _Writer:
         sizes, packs = [], []
         for k, group in enumerate(self.groups):
             gates, blocks, units, widths = self._group_sizes(group)
-            sizes.append(f"  all.panel_{k} = at;\n  at += panel_size<{gates}>({blocks}, {units}, {' + '.join(widths)});")
+            sizes.append(
+                f"  all.panel_{k} = at;\n"
+                f"  at += panel_size<{gates}>({blocks}, {units}, {' + '.join(widths)});"
+            )
             fields, turned = [], []
             for row in group.matrices:
                 for m in row:
@@ -179,7 +190,9 @@ class _Writer:
                 f"  {{\n    const int64_t widths[] = {{{', '.join(widths)}}};\n"
                 f"    const real* matrices[] = {{{', '.join(fields)}}};\n"
                 f"    const bool turned[] = {{{', '.join(turned)}}};\n"
-                f"    pack<{gates}>(all.panel_{k}, {blocks}, {units}, {len(widths)}, widths, matrices, turned);\n  }}"
+                f"    pack<{gates}>(all.panel_{k}, {blocks}, {units}, {len(widths)}, widths, matrices,"
+                " turned);\n"
+                "  }"
             )
         return (
             f"static int64_t place_panels({self.type}& all) {{\n  real* at = all.panels;\n"
@@ -207,7 +220,8 @@ class _Writer:
                 lines += self._cold_product(group)
         if not lines:
             return ""
-        head = f"static void {self.name}_{s}(const {self.type}& all, int64_t step, const Share& share, real* sums) {{"
+        arguments = f"const {self.type}& all, int64_t step, const Share& share, real* sums"
+        head = f"static void {self.name}_{s}({arguments}) {{"
         return "\n".join([head, *(f"  {line}" for line in lines), "}", ""])
 
     def _call(self, group: Group) -> list[str]:
@@ -256,7 +270,8 @@ class _Writer:
     def _entry(self) -> str:
         numbers = [f"  all.{n} = numbers[{k}];" for k, n in enumerate((*NUMBERS, *self.letters))]
         arrays = [
-            f"  all.{a} = ({'double' if a == 'totals' else 'real'}*)arrays[{k + 2}];" for k, a in enumerate(self.arrays)
+            f"  all.{a} = ({'double' if a == 'totals' else 'real'}*)arrays[{k + 2}];"
+            for k, a in enumerate(self.arrays)
         ]
         return _ENTRY.format(
             type=self.type,
@@ -305,8 +320,9 @@ def _backward_time(w: _Writer, calls: str) -> str:
             f"all.given_{name} + row * ({size}), {bytes_});"
         )
         ends.append(
-            f"    memcpy(all.left_{name} + row * ({size}), steps_of(all, row) ? all.carry_{name} + (all.B + row) * ({size})"
-            f" : all.given_{name} + row * ({size}), {bytes_});"
+            f"    memcpy(all.left_{name} + row * ({size}), steps_of(all, row)\n"
+            f"               ? all.carry_{name} + (all.B + row) * ({size})\n"
+            f"               : all.given_{name} + row * ({size}), {bytes_});"
         )
     from_dim = size_text(w.sums_width)
     return f"""\

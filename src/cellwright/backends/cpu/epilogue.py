@@ -1,4 +1,4 @@
-"""After the loop back: every matrix's gradient as one product over all T*B rows, and the operands'. Floor 2."""
+"""After the loop back: every matrix's gradient as one product over all rows, and the operands'. Floor 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cellwright.backends.cpu.launch import Given, Kept, Kernel, extent, joined, 
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.places import FeedBlock, Pair, Place
 
-# Below this width the tensor library multiplies many rows faster the other way round (measured: 6 times at 7).
+# Below this width the tensor library multiplies many rows faster the other way round (6 times at 7).
 SKINNY = 32
 
 
@@ -19,17 +19,17 @@ SKINNY = 32
 class Gradients:
     """In the order of `Given`."""
 
-    operands: tuple[Tensor, ...]
-    matrices: tuple[Tensor, ...]
+    operands: tuple[Tensor | None, ...]
+    matrices: tuple[Tensor | None, ...]
     biases: tuple[Tensor | None, ...]
-    inputs: tuple[Tensor, ...]
-    weights: tuple[Tensor, ...]
+    inputs: tuple[Tensor | None, ...]
+    weights: tuple[Tensor | None, ...]
     starts: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
 class After:
-    """All that the products after the loop read. `d` [T*B, width]: gradients of the feeds and other products."""
+    """What the products after the loop read. `d` [T*B, width]: gradients of the feeds and other products."""
 
     k: Kernel
     given: Given
@@ -68,10 +68,12 @@ def gradients(
         wants_matrices = needs is None or any(needs.matrices[f] for f in block.feeds)
         dx, rows = _of_block(after, block, given.operands[place], wants_operand, wants_matrices)
         operands.append(dx)
-        for f, dw in zip(block.feeds, rows):
+        for f, dw in zip(block.feeds, rows, strict=False):
             matrices[f] = dw
-    biases = tuple(None if b is None else after.sum_of(f.name, b) for f, b in zip(feeds, given.biases))
-    inputs = tuple(_of_input(after, d, name, v) for name, v in zip(k.inputs, given.inputs))
+    biases = tuple(
+        None if b is None else after.sum_of(f.name, b) for f, b in zip(feeds, given.biases, strict=True)
+    )
+    inputs = tuple(_of_input(after, d, name, v) for name, v in zip(k.inputs, given.inputs, strict=False))
     weights = _of_weights(after, needs)
     return Gradients(tuple(operands), tuple(matrices), biases, inputs, weights, left)
 
@@ -106,7 +108,7 @@ def _of_block(
         count, high, _ = matrices[0].shape
         dx = torch.einsum("npq,rnp->rnq", matrices[0], d.reshape(-1, count, high)).reshape(operand.shape)
         return dx, [_summed_blocks(d, rows, matrices[0].shape)]
-    dw = _summed_outer(d, rows).split([m.shape[0] for m in matrices]) if wants_matrices else ()
+    dw = _summed_outer(d, rows).split([m.shape[0] for m in matrices]) if wants_matrices else ()  # type: ignore[no-untyped-call]
     back = (d @ joined(matrices)).view(operand.shape) if wants_operand else None
     return back, list(dw)
 
@@ -116,7 +118,7 @@ def _of_weights(after: After, needs: Gradients | None) -> tuple[Tensor | None, .
     made = after.k.program.recurrence
     found: dict[str, Tensor] = {}
     together: dict[Place, list[tuple[int, str]]] = {}
-    for place, (name, value) in enumerate(zip(after.k.weights, after.given.weights)):
+    for place, (name, value) in enumerate(zip(after.k.weights, after.given.weights, strict=False)):
         if needs is not None and not needs.weights[place]:
             continue
         pairs = made.pairs.get(name, ())
@@ -128,7 +130,7 @@ def _of_weights(after: After, needs: Gradients | None) -> tuple[Tensor | None, .
             found[name] = torch.zeros_like(value, memory_format=torch.contiguous_format)
             for pair in pairs:
                 found[name] += _of_pair(after, pair, value.shape)
-    shapes = {name: value.shape for name, value in zip(after.k.weights, after.given.weights)}
+    shapes = {name: value.shape for name, value in zip(after.k.weights, after.given.weights, strict=False)}
     for operand, members in together.items():
         found |= _of_runs(after, operand, sorted(members), shapes)
     return tuple(found.get(name) for name in after.k.weights)
@@ -146,7 +148,7 @@ def _of_runs(
             run.append(members.pop(0)[1])
             end += shapes[run[-1]][0]
         whole = _times_operand(after, after.d[:, start:end], operand, shapes[run[0]][1])
-        found |= dict(zip(run, whole.split([shapes[name][0] for name in run])))
+        found |= dict(zip(run, whole.split([shapes[name][0] for name in run]), strict=False))  # type: ignore[no-untyped-call]
     return found
 
 
@@ -171,7 +173,6 @@ def _of_pair(after: After, pair: Pair, shape: torch.Size) -> Tensor:
         return _times_operand(after, d, pair.v, width)
     if pair.v.kind != "previous":
         return _summed_blocks(d, _rows_of(after, pair.v, width), shape)
-    _, batch = extent(after.given)
     place = after.k.states.index(pair.v.array)
     history = after.saved.histories[place][:-1].flatten(0, 1)
     return _summed_blocks(d, torch.cat([after.given.starts[place], history]), shape)
@@ -180,7 +181,7 @@ def _of_pair(after: After, pair: Pair, shape: torch.Size) -> Tensor:
 def _rows_of(after: After, operand: Place, width: int) -> Tensor:
     """The rows of a product's operand that is no state: a kept value or an input."""
     blocks = after.k.program.recurrence.blocks
-    arrays = {b.array: v for b, v in zip(blocks, after.saved.feeds)}
-    arrays |= dict(zip(after.k.inputs, after.given.inputs)) | {".kept": after.saved.kept}
+    arrays = {b.array: v for b, v in zip(blocks, after.saved.feeds, strict=False)}
+    arrays |= dict(zip(after.k.inputs, after.given.inputs, strict=False)) | {".kept": after.saved.kept}
     start = operand.offset.evaluate(after.sizes)
     return arrays[operand.array][..., start : start + width].reshape(len(after.d), width)

@@ -38,17 +38,19 @@ class Recurrence(torch.autograd.Function):
         if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in (*flat, *seeds_of)):
             return (None, None, None, *_through_reference(ctx.k, given, flat, seeds_of))
         like = (results[0], *given.starts)
-        seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(seeds_of, like)]
+        seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(seeds_of, like, strict=False)]
         kept = unpack(results[0], results[1:], len(given.starts))
         loop = launch.backward(ctx.k, given, kept, seeds[0], tuple(seeds[1:]))
         needs: Any = unflatten(ctx.counts, ctx.needs_input_grad[3:])
         return (None, None, None, *flatten(gradients(ctx.k, given, kept, loop, needs)), None)
 
 
-def _through_reference(k: Kernel, given: Given, flat: tuple[Any, ...], seeds_of: tuple[Any, ...]) -> list[Any]:
+def _through_reference(
+    k: Kernel, given: Given, flat: tuple[Any, ...], seeds_of: tuple[Any, ...]
+) -> list[Any]:
     """The same gradients with a graph of their own."""
     results = reference(k, given)
-    pairs = [(v, g) for v, g in zip(results, seeds_of) if g is not None and v.requires_grad]
+    pairs = [(v, g) for v, g in zip(results, seeds_of, strict=False) if g is not None and v.requires_grad]
     wanted = [v for v in flat if v is not None and v.requires_grad]
     outputs, seeds = [v for v, _ in pairs], [g for _, g in pairs]
     found = iter(torch.autograd.grad(outputs, wanted, seeds, create_graph=True, allow_unused=True))

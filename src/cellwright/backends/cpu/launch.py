@@ -1,4 +1,4 @@
-"""Running an emitted program on tensors: the hoisted products, the kernel, and the products after it. Floor 2.
+"""Running an emitted program on tensors: the hoisted products, then the kernel. Floor 2.
 
 All here is plain computation without autograd: `function` gives it derivatives.
 """
@@ -28,8 +28,8 @@ SMALL = 200_000
 class Given:
     """The tensors of one call, in the program's order.
 
-    operands: [T, B, K] per feed block; matrices and biases per feed; inputs [T, B, size] and weights that the step
-    reads itself; starts [B, size] per state; lengths [B] int64 or None.
+    operands: [T, B, K] per feed block; matrices and biases per feed; inputs [T, B, size] and weights that the
+    step reads itself; starts [B, size] per state; lengths [B] int64 or None.
     """
 
     operands: tuple[Tensor, ...]
@@ -43,7 +43,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Kept:
-    """What the way back needs: histories of the states [T, B, size] (the first is y), feeds, other kept values."""
+    """What the way back needs: histories of the states [T, B, size] (the first is y), feeds, other values."""
 
     histories: tuple[Tensor, ...]
     feeds: tuple[Tensor, ...]
@@ -92,17 +92,16 @@ def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, 
     like = given.starts[0]
     sizes = sizes_of(k.program, given)
     feeds = tuple(feed_of(k.program, block, given) for block in k.program.recurrence.blocks)
-    # What stands past a sequence's end meets a gradient of 0 in the products after the loop: it must be a number.
+    # What stands past a sequence's end meets a gradient of 0 in the products after the loop: a number, then.
     new = like.new_zeros if given.lengths is not None else like.new_empty
     count = steps if keep else min(steps, 2)
     histories = tuple(
-        new((steps if n == 0 else count, batch, start.shape[-1]))
-        for n, start in enumerate(given.starts)
+        new((steps if n == 0 else count, batch, start.shape[-1])) for n, start in enumerate(given.starts)
     )
     kept = new((steps, batch, k.program.recurrence.kept.evaluate(sizes)) if keep else 0)
     last = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
     arrays = _common(k, given, feeds, histories, kept)
-    arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last)}
+    arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last, strict=False)}
     _call(k, k.program.forward, arrays, given, sizes, keep)
     return histories[0], last, Kept(histories, feeds, kept)
 
@@ -122,7 +121,7 @@ def backward(
     totals = torch.empty((threads, width), dtype=torch.float64)
     arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
     arrays |= {"d": d, "dy": dy.contiguous(), "totals": totals, "sums": like.new_empty((threads, width))}
-    for name, from_later, to_start in zip(k.states, given_last, left):
+    for name, from_later, to_start in zip(k.states, given_last, left, strict=False):
         arrays[f"given_{word(name)}"] = from_later.contiguous()
         arrays[f"left_{word(name)}"] = to_start
         arrays[f"carry_{word(name)}"] = like.new_empty((2, *to_start.shape))
@@ -134,11 +133,11 @@ def _common(
     k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
 ) -> dict[str, Tensor]:
     """Arrays that both ways read."""
-    arrays = {field(b.array): v for b, v in zip(k.program.recurrence.blocks, feeds)}
-    arrays |= {word(n): v.contiguous() for n, v in zip(k.inputs, given.inputs)}
-    arrays |= {word(n): v.contiguous() for n, v in zip(k.weights, given.weights)}
-    arrays |= {f"{word(n)}_0": v.contiguous() for n, v in zip(k.states, given.starts)}
-    arrays |= {word(n): v for n, v in zip(k.states, histories)}
+    arrays = {field(b.array): v for b, v in zip(k.program.recurrence.blocks, feeds, strict=False)}
+    arrays |= {word(n): v.contiguous() for n, v in zip(k.inputs, given.inputs, strict=False)}
+    arrays |= {word(n): v.contiguous() for n, v in zip(k.weights, given.weights, strict=False)}
+    arrays |= {f"{word(n)}_0": v.contiguous() for n, v in zip(k.states, given.starts, strict=False)}
+    arrays |= {word(n): v for n, v in zip(k.states, histories, strict=False)}
     return arrays | {"kept": kept}
 
 
@@ -202,17 +201,22 @@ def sizes_of(program: Program, given: Given) -> dict[str, int]:
     sizes: dict[str, int] = {}
     step = program.hoisted.step
     seen: list[tuple[Dim, int]] = []
-    for node, start in zip(step.states, given.starts):
-        seen += zip(node.shape, start.shape[-1:])
+    for node, start in zip(step.states, given.starts, strict=False):
+        seen += zip(node.shape, start.shape[-1:], strict=False)
     graph = program.hoisted.graph
-    for block, operand in zip(program.recurrence.blocks, given.operands):
+    for block, operand in zip(program.recurrence.blocks, given.operands, strict=False):
         node = graph.nodes[program.hoisted.feeds[block.feeds[0]].operand]
-        seen += zip(node.shape, operand.shape[-1:])
-    for feed, matrix in zip(program.hoisted.feeds, given.matrices):
-        seen += zip(graph.nodes[feed.matrix].shape, matrix.shape)
-    outside = [graph.nodes[o.position] for kind in ("input", "parameter") for o in program.hoisted.outside if o.kind == kind]
-    for node, value in zip(outside, (*given.inputs, *given.weights)):
-        seen += zip(reversed(node.shape), reversed(value.shape))
+        seen += zip(node.shape, operand.shape[-1:], strict=False)
+    for feed, matrix in zip(program.hoisted.feeds, given.matrices, strict=False):
+        seen += zip(graph.nodes[feed.matrix].shape, matrix.shape, strict=False)
+    outside = [
+        graph.nodes[o.position]
+        for kind in ("input", "parameter")
+        for o in program.hoisted.outside
+        if o.kind == kind
+    ]
+    for node, value in zip(outside, (*given.inputs, *given.weights), strict=False):
+        seen += zip(reversed(node.shape), reversed(value.shape), strict=False)
     for dim, size in seen:
         if len(dim.terms) == 1 and dim.terms[0][0]:
             letter, factor = dim.terms[0]
@@ -234,7 +238,8 @@ def feed_of(program: Program, block: FeedBlock, given: Given) -> Tensor:
     elif all(b is None for b in biases):
         feed = rows @ joined(matrices).T
     else:
-        whole = [b if b is not None else m.new_zeros(m.shape[0]) for b, m in zip(biases, matrices)]
+        pairs = zip(biases, matrices, strict=True)
+        whole = [m.new_zeros(m.shape[0]) if b is None else b for b, m in pairs]
         feed = torch.addmm(joined(whole), rows, joined(matrices).T)
     return feed.view(steps, batch, -1)
 

@@ -8,21 +8,24 @@ from fractions import Fraction
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
 
-_TAKEN = frozenset(
-    """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const
-    const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern
-    false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or
-    or_eq private protected public register reinterpret_cast return short signed sizeof static static_assert
-    static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using
-    virtual void volatile wchar_t while xor xor_eq linux unix asm main
-    H I P sqrt_ data part parts mine share live to from size running n k at all step row unit count sums share result term real whole V N L All T B bits load store collect only total splat
-    product multiply pack tiles_of panel_size each_vector wave largest keep ring rows lengths forward backward run
-    M_PI NAN INFINITY BYTES REGISTERS MAGIC BIAS MANTISSA DOUBLE INLINE EOF NULL
-    exp log tanh sin cos sqrt pow abs y0 y1 yn j0 j1 jn gamma
-    """.split()
-)
-
+# C++'s own words and macros, then the names in vector.h, product.h and the emitted loops.
+_CPP = """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class
+    compl const const_cast constexpr continue decltype default delete do double dynamic_cast else enum
+    explicit export extern false float for friend goto if inline int long mutable namespace new noexcept
+    not not_eq nullptr operator or or_eq private protected public register reinterpret_cast return short
+    signed sizeof static static_assert static_cast struct switch template this thread_local throw true
+    try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq linux
+    unix main EOF NULL NAN INFINITY exp log tanh sin cos sqrt pow abs y0 y1 yn j0 j1 jn gamma
+"""
+_TEXT = """
+    all step row unit count sums share mine live result term real whole V N L H I P T B All Loose Reduced
+    Tile Share bits load store collect only total splat product multiply pack tiles_of panel_size
+    each_vector wave largest keep ring rows lengths threads forward backward run data part parts to from
+    size running n k at BYTES REGISTERS MAGIC BIAS MANTISSA DOUBLE INLINE LN2_HIGH LN2_LOW EXP_TOP
+    EXP_BOTTOM TANH_TOP SIGMOID_TOP
+"""
+_TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.
 _OURS = re.compile(
     r"(feed|panel|at|to|fold|a|carry|given|left|widths)_|.*_(0|last|next|prev|\d)$|v\d+$|d$|dy$|kept$|scratch$|panels$|totals$|d\w$"
@@ -72,7 +75,9 @@ def size_text(dim: Dim, of: str = "all.") -> str:
 
 def letters_of(dims: list[Dim]) -> tuple[str, ...]:
     """The letters that some sizes are made of."""
-    return tuple(sorted({letter for dim in dims for letter, factor in dim.terms if letter and factor != Fraction(0)}))
+    return tuple(
+        sorted({letter for dim in dims for letter, factor in dim.terms if letter and factor != Fraction(0)})
+    )
 
 
 class Names:

@@ -1,4 +1,4 @@
-"""What a hoisted step reads, computed by torch with its own derivatives: from a Call to a kernel's Given. Floor 2."""
+"""What a hoisted step reads, computed by torch with its derivatives: a Call to a kernel's Given. Floor 2."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ def sizes_of(program: Program, call: Call) -> dict[str, int]:
     graph = program.hoisted.graph
     given = {("input", graph.inputs[0].name): call.x}
     given |= {("input", n): v for n, v in (call.extra or {}).items()}
-    given |= {("state", n): v for n, v in call.states.items()} | {("parameter", n): v for n, v in call.weights.items()}
+    given |= {("state", n): v for n, v in call.states.items()} | {
+        ("parameter", n): v for n, v in call.weights.items()
+    }
     for node in graph.nodes:
         value = given.get((node.op, node.name))
         if value is None:
             continue
-        for dim, size in zip(reversed(node.shape), reversed(value.shape)):
+        for dim, size in zip(reversed(node.shape), reversed(value.shape), strict=False):
             if len(dim.terms) == 1 and dim.terms[0][0]:
                 letter, factor = dim.terms[0]
                 sizes.setdefault(letter, int(size / factor))

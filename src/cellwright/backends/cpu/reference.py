@@ -1,4 +1,4 @@
-"""The same step by torch operations, from the kernel's own arguments: for derivatives of derivatives. Floor 2."""
+"""The same by torch operations, from the kernel's own arguments: for derivatives of derivatives. Floor 2."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from cellwright.compiler.plan import Plan, make_plan
 def reference(k: Kernel, given: Given) -> tuple[Tensor, ...]:
     """y and the last states, as `launch.forward` computes them, differentiable any number of times."""
     hoisted, made = k.program.hoisted, k.program.recurrence
-    values = dict(zip(k.inputs, given.inputs))
+    values = dict(zip(k.inputs, given.inputs, strict=False))
     for block in made.blocks:
         whole = feed_of(k.program, block, given)
-        sizes = [given.matrices[f].shape[0] if given.matrices[f].dim() == 2 else whole.shape[-1] for f in block.feeds]
-        values |= {hoisted.feeds[f].name: v for f, v in zip(block.feeds, whole.split(sizes, -1))}
+        sizes = [
+            given.matrices[f].shape[0] if given.matrices[f].dim() == 2 else whole.shape[-1]
+            for f in block.feeds
+        ]
+        pieces = whole.split(sizes, -1)  # type: ignore[no-untyped-call]
+        values |= {hoisted.feeds[f].name: v for f, v in zip(block.feeds, pieces, strict=True)}
     first = hoisted.step.inputs[0].name
     call = Call(
         values.pop(first),
-        dict(zip(k.states, given.starts)),
-        dict(zip(k.weights, given.weights)),
+        dict(zip(k.states, given.starts, strict=False)),
+        dict(zip(k.weights, given.weights, strict=False)),
         given.lengths,
         values,
     )

@@ -1,7 +1,7 @@
 """How each operation is written in C++: one row per operation of a vector's elements. Floor 2.
 
-Operands are vectors `V`; a comparison gives a mask `N`. Reductions, whole-row operations and products are loops,
-written by `body` and `emit`; their rows say which.
+Operands are vectors `V`; a comparison gives a mask `N`. Reductions, whole-row operations and products are
+loops, written by `body` and `emit`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From C++ text to a loaded library: the compiler, its flags, and the cache on disk. Floor 2.
 
-A built library is kept under a hash of its text, the compiler, the flags and the CPU's features, with a checksum
-beside it: an entry that is cut short, altered or from another machine is built again. Two processes that build
-the same at the same time both end with a whole file.
+A built library is kept under a hash of its text, the compiler, the flags and the CPU's features, with a
+checksum beside it: an entry that is cut short, altered or from another machine is built again. Two processes
+that build the same at the same time both end with a whole file.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def library(text: str, name: str, defines: tuple[str, ...] = ()) -> ctypes.CDLL:
     """
     compiler = find_compiler()
     if compiler is None:
-        raise ToolchainError("no C++ compiler was found: set CXX, or install g++, clang++ or the ziglang package")
+        raise ToolchainError(
+            "no C++ compiler was found: set CXX, or install g++, clang++ or the ziglang package"
+        )
     parts = (text, compiler.identity, *compiler.flags, *defines, cpu_features(), platform.platform())
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     folder = _usable(cache_folder())
@@ -113,8 +115,8 @@ def library(text: str, name: str, defines: tuple[str, ...] = ()) -> ctypes.CDLL:
 def _usable(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = tempfile.TemporaryFile(dir=folder)
-        probe.close()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError:
         return Path(tempfile.mkdtemp(prefix="cellwright-"))
     return folder

@@ -30,7 +30,8 @@ def backward(
     with torch.no_grad():
         saved = unpack(y, tuple(kept), len(given.starts))
         found = gradients(k, given, saved, launch.backward(k, given, saved, seeds[0], tuple(seeds[1:])))
-    pairs = [(v, g) for v, g in zip(flatten(given), flatten(found)) if v is not None and g is not None]
+    both = zip(flatten(given), flatten(found), strict=True)
+    pairs = [(v, g) for v, g in both if v is not None and g is not None]
     return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
 
 
@@ -40,7 +41,7 @@ def shapes(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     sizes = sizes_of(program, call)
     steps, batch = call.x.shape[:2]
     starts = list(call.states.values())
-    count = steps if keep else torch.sym_min(steps, 2)
+    count = steps if keep else torch.sym_min(steps, 2)  # type: ignore[no-untyped-call]
     histories = [s.new_empty((count, batch, s.shape[-1])) for s in starts[1:]]
     feeds = [starts[0].new_empty((steps, batch, b.width.evaluate(sizes))) for b in program.recurrence.blocks]
     kept = program.recurrence.kept.evaluate(sizes)
