@@ -14,7 +14,7 @@ FLOORS = {
     "cells": 2, "backends": 2,
     "runtime": 3,
     "nn": 4, "page": 4,
-    "stream": 5, "inspect": 5, "export": 5, "description": 5, "samples": 5,
+    "stream": 5, "inspect": 5, "export": 5, "description": 5, "display": 5, "samples": 5,
     "tasks": 6, "testing": 6,
     "cli": 7, "__main__": 8,
     "__init__": 8,

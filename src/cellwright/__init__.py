@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from cellwright import cells
 from cellwright.compiler.save import cell_from_json
-from cellwright.compiler.show import show
 from cellwright.compiler.trace import Cell, cell
 from cellwright.compiler.words import (
     abs,
@@ -37,6 +36,7 @@ from cellwright.compiler.words import (
     tanh,
     where,
 )
+from cellwright.display import show
 from cellwright.errors import (
     CellError,
     CellwrightError,

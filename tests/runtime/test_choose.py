@@ -9,13 +9,16 @@ from cellwright.runtime.choose import BACKENDS
 
 def test_explain_says_why_not() -> None:
     x = torch.zeros(4, 2, 3)
-    assert cw.explain(cw.nn.LSTM(3, 4), x) == "runs on: stock"
+    assert cw.explain(cw.nn.LSTM(3, 4), x) == "runs on: cpu"
+    half = cw.nn.LSTM(3, 4).bfloat16()
+    assert "runs on: stock\n  not cpu: its kernels compute in float32 or float64" in cw.explain(
+        half, x.bfloat16()
+    )
+    other = cw.nn.Recurrent("gru_v1", 3, 4).bfloat16()
     assert "not stock: torch has no kernel of its own for the equations of `gru_v1`" in cw.explain(
-        cw.nn.Recurrent("gru_v1", 3, 4), x
+        other, x.bfloat16()
     )
-    assert "not stock: torch's kernel takes no empty sequence" in cw.explain(
-        cw.nn.Recurrent("gru", 3, 4), x, lengths=[0, 1]
-    )
+    assert "not cpu: there is nothing to compute in an empty sequence" in cw.explain(cw.nn.LSTM(3, 4), x[:0])
 
 
 def test_a_layer_can_name_its_backend() -> None:
@@ -33,4 +36,4 @@ def test_the_environment_names_a_backend_when_asked(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CELLWRIGHT_BACKEND", "eager")
     assert cw.explain(layer, x) == "runs on: eager"
     monkeypatch.setenv("CELLWRIGHT_BACKEND", "")
-    assert cw.explain(layer, x) == "runs on: stock"
+    assert cw.explain(layer, x) == "runs on: cpu"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from html.entities import html5
 
+from cellwright.compiler import listing
 from cellwright.compiler.dims import show_shape
 from cellwright.compiler.graph import LEAVES, Graph, Node
 from cellwright.compiler.notation import BRACKETS, LATEX, MATHML, PYTHON, TEXT, Form
@@ -42,7 +43,7 @@ def show(cell: Cell, view: str = "equations") -> str:
 
     Args:
         cell: what `@cell` made, or a cell of the library.
-        view: "equations", "latex", "mathml" or "graph".
+        view: "equations", "latex", "mathml", "graph", "adjoint" or "plan".
 
     Raises:
         SettingError: no such view.
@@ -52,6 +53,7 @@ def show(cell: Cell, view: str = "equations") -> str:
     h_t = tanh(W x_t + U h_{t-1} + b)
     """
     views = {"equations": equations, "latex": latex, "mathml": _mathml_page, "graph": as_python}
+    views |= {"adjoint": listing.adjoint, "plan": listing.plan}
     if view not in views:
         raise SettingError("no such view", got=view, expected=", ".join(views))
     return views[view](cell.graph)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from cellwright.compiler.ops import OPS
+from cellwright.compiler.inner_ops import ALL
 from cellwright.compiler.symbol import Symbol
 
 
@@ -18,7 +18,7 @@ def apply(op: str, *operands: Any, **attributes: Any) -> Any:
     for value in operands:
         if isinstance(value, Symbol):
             return value.recorder.apply(op, operands, attributes)
-    row = OPS[op]
+    row = ALL[op]
     tensors = [v for v in operands if hasattr(v, "new_full")]
     if tensors:
         like = next((t for t in tensors if t.is_floating_point()), tensors[0] * 1.0)

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
 from cellwright import cells
-from cellwright.backends.call import Call
+from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.trace import Cell
 from cellwright.errors import SettingError
 from cellwright.nn.shapes import checked_lengths, checked_state, need_input, reversed_steps
 from cellwright.runtime.choose import execute
+from cellwright.runtime.function import text_of, traced
 
 States = dict[str, Tensor]
 
@@ -43,6 +44,7 @@ class Layer(nn.Module, ABC):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first, self.bidirectional, self.dropout = batch_first, bidirectional, float(dropout)
         self.backend = backend
+        self._graph_text = text_of(self.cell.graph)
 
     @abstractmethod
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
@@ -128,14 +130,19 @@ class Layer(nn.Module, ABC):
         past = torch.arange(len(y), device=y.device)[:, None] >= torch.as_tensor(lengths, device=y.device)
         return y.masked_fill(past.unsqueeze(-1), 0.0)
 
+    def _execute(self, call: Call) -> Outcome:
+        if torch.compiler.is_compiling() and not call.record:
+            return traced(self._graph_text, call, self.backend)
+        return execute(self.cell.graph, call, self.backend)
+
     def _direction(self, call: Call, counts: Tensor | None, reverse: bool) -> tuple[Tensor, States, States]:
         if not reverse:
-            out = execute(self.cell.graph, call, self.backend)
+            out = self._execute(call)
             return out.y, out.states, out.recorded
         turned = Call(
             reversed_steps(call.x, counts), call.states, call.weights, call.lengths, record=call.record
         )
-        out = execute(self.cell.graph, turned, self.backend)
+        out = self._execute(turned)
         recorded = {name: reversed_steps(value, counts) for name, value in out.recorded.items()}
         return reversed_steps(out.y, counts), out.states, recorded
 

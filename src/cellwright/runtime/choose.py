@@ -17,7 +17,7 @@ from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan, make_plan
 from cellwright.errors import SettingError
 
-BACKENDS = ("stock", "eager")
+BACKENDS = ("cpu", "stock", "eager")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,12 @@ def choose(plan: Plan, call: Call, wanted: str | None = None) -> Choice:
 def execute(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
     """Run a graph over time on the backend that was chosen."""
     plan = plan_of(graph, call.record)
-    outcome: Outcome = _module(choose(plan, call, wanted).name).run(plan, call)
+    return run_on(choose(plan, call, wanted).name, plan, call)
+
+
+def run_on(name: str, plan: Plan, call: Call) -> Outcome:
+    """Run on a backend that was chosen."""
+    outcome: Outcome = _module(name).run(plan, call)
     return outcome
 
 
@@ -76,8 +81,9 @@ def explain(layer: Any, x: Any, lengths: Any = None) -> str:
         lengths: [B], as in the layer's call.
 
     >>> import torch, cellwright as cw
-    >>> print(cw.explain(cw.nn.Recurrent("peephole", 3, 4), torch.zeros(5, 2, 3)))
+    >>> print(cw.explain(cw.nn.Recurrent("peephole", 3, 4), torch.zeros(0, 2, 3)))
     runs on: eager
+      not cpu: there is nothing to compute in an empty sequence or batch
       not stock: torch has no kernel of its own for the equations of `peephole`
     """
     call = layer.call(x, lengths=lengths)

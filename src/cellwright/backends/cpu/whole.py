@@ -1,0 +1,48 @@
+"""A whole call without autograd: for the operators of `runtime.function`, which bring their own. Floor 2."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cellwright.backends.call import Call
+from cellwright.backends.cpu import launch
+from cellwright.backends.cpu.epilogue import gradients
+from cellwright.backends.cpu.function import flatten, pack, unpack
+from cellwright.backends.cpu.launch import kernel
+from cellwright.backends.cpu.outside import given_of, sizes_of
+from cellwright.compiler.plan import Plan
+
+
+def forward(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
+    """y, the last states, and what the way back needs."""
+    k = kernel(plan.graph, call.x.dtype)
+    y, last, kept = launch.forward(k, given_of(k.program, call, sizes_of(k.program, call)), keep)
+    return [y, *last, *pack(kept)]
+
+
+def backward(
+    plan: Plan, call: Call, y: Tensor, kept: list[Tensor], seeds: list[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What the kernel was given, still tied to the call's leaves, and the gradient of each."""
+    k = kernel(plan.graph, call.x.dtype)
+    given = given_of(k.program, call, sizes_of(k.program, call))
+    with torch.no_grad():
+        saved = unpack(y, tuple(kept), len(given.starts))
+        found = gradients(k, given, saved, launch.backward(k, given, saved, seeds[0], tuple(seeds[1:])))
+    both = zip(flatten(given), flatten(found), strict=True)
+    pairs = [(v, g) for v, g in both if v is not None and g is not None]
+    return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
+
+
+def shapes(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
+    """Tensors of the shapes of what the way back needs."""
+    program = kernel(plan.graph, call.x.dtype).program
+    sizes = sizes_of(program, call)
+    steps, batch = call.x.shape[:2]
+    starts = list(call.states.values())
+    count = steps if keep else torch.sym_min(steps, 2)  # type: ignore[no-untyped-call]
+    histories = [s.new_empty((count, batch, s.shape[-1])) for s in starts[1:]]
+    feeds = [starts[0].new_empty((steps, batch, b.width.evaluate(sizes))) for b in program.recurrence.blocks]
+    kept = program.recurrence.kept.evaluate(sizes)
+    return [*histories, *feeds, starts[0].new_empty((steps, batch, kept) if keep else (0,))]

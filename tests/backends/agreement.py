@@ -1,0 +1,100 @@
+"""The CPU kernels against the reference on one call: values, last states, every gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import cellwright as cw
+from cellwright.backends import eager
+from cellwright.backends.call import Call
+from cellwright.backends.cpu import backend as cpu
+from cellwright.compiler.trace import Cell
+from cellwright.runtime.choose import plan_of
+
+
+def call_of(
+    cell: Cell | str,
+    T: int,
+    B: int,
+    I: int,
+    H: int,
+    dtype: torch.dtype,
+    lengths: Tensor | None,
+    seed: int = 0,
+) -> tuple[Any, Call]:
+    """A layer's call with random weights, states and input, all wanting gradients."""
+    make = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=make, dtype=torch.float64).to(dtype)
+
+    torch.manual_seed(seed)
+    layer = cw.nn.Recurrent(cell, I, H, dtype=torch.float64)
+    weights = {
+        n: (w.detach() + 0.1 * random(*w.shape).double()).to(dtype).requires_grad_()
+        for n, w in layer.weights(0).items()
+    }
+    sizes = layer.state_sizes()
+    # States near 1 suit every cell: a normaliser must not start near 0.
+    states = {n: (1 + 0.3 * random(B, size)).requires_grad_() for n, size in sizes.items()}
+    return layer.cell.graph, Call(random(T, B, I).requires_grad_(), states, weights, lengths)
+
+
+def results(backend: Any, graph: Any, call: Call) -> dict[str, Tensor]:
+    """Values and gradients by name."""
+    plan = plan_of(graph)
+    assert backend.refuses(plan, call) is None
+    out = backend.run(plan, call)
+    named = {"y": out.y, **{f"last {n}": v for n, v in out.states.items()}}
+    make = torch.Generator().manual_seed(7)
+    loss = sum(
+        (v * torch.randn(v.shape, generator=make, dtype=torch.float64).to(v.dtype)).sum()
+        for v in named.values()
+    )
+    leaves = {"dx": call.x, **{f"d{n}_0": v for n, v in call.states.items()}}
+    leaves |= {f"d{n}": v for n, v in call.weights.items()}
+    found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    gradients = {
+        n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(leaves.items(), found, strict=False)
+    }
+    return {n: v.detach() for n, v in named.items()} | gradients
+
+
+def poisoned(run: Any) -> Any:
+    """Run with every fresh buffer full of NaN: what is read before it is written shows."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert torch.empty(3).isnan().all()
+        return run()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def as_double(call: Call) -> Call:
+    """The same numbers in float64."""
+
+    def wide(v: Tensor) -> Tensor:
+        return v.detach().double().requires_grad_()
+
+    states = {n: wide(v) for n, v in call.states.items()}
+    return Call(wide(call.x), states, {n: wide(v) for n, v in call.weights.items()}, call.lengths)
+
+
+def agree(
+    cell: Cell | str, dtype: torch.dtype = torch.float64, lengths: Tensor | None = None, **size: int
+) -> None:
+    """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference."""
+    shape = {"T": 6, "B": 3, "I": 3, "H": 6} | size
+    graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths)
+    exact = results(eager, graph, as_double(call))
+    got = poisoned(lambda: results(cpu, graph, call))
+    plain = results(eager, graph, call)
+    for name, value in exact.items():
+        size_of = float(value.abs().max()) + 1e-30
+        error = float((got[name].double() - value).abs().max()) / size_of
+        usual = float((plain[name].double() - value).abs().max()) / size_of
+        floor = 1e-11 if dtype == torch.float64 else 2e-6
+        assert error <= max(4 * usual, floor), f"{name}: error {error:.1e}, the reference's {usual:.1e}"
