@@ -58,10 +58,11 @@ def _from_library(name: str) -> Cell:
     if name in library:
         return library[name]
     near = difflib.get_close_matches(name, library, 3, 0.5)
+    some = ", ".join(near or ["elman", "gru", "lstm"])
     raise CellError(
         "unknown cell",
         got=name,
-        expected=f"one of {len(library)} such as {', '.join(near or ['elman', 'gru', 'lstm'])}, or FILE.py:NAME",
+        expected=f"one of {len(library)} such as {some}, or FILE.py:NAME",
         fix=f"did you mean {near[0]}?" if near else "cellwright.cells.all() lists them",
     )
 
