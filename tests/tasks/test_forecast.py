@@ -11,19 +11,15 @@ import polars as pl
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
 
 from cellwright.errors import DataError, Interrupted, SettingError
 from cellwright.tasks import metrics
 from cellwright.tasks.forecast import Forecaster
-from cellwright.tasks.forecast_base import Base, Extent, choose, cycle, origins_of
-from cellwright.tasks.forecast_calendar import cycles_of, features
 from cellwright.tasks.forecast_read import Reading, read, whole
 from cellwright.tasks.forecast_score import scores
 from cellwright.tasks.progress import Quiet
 from cellwright.tasks.report.forecasts import forecasts as draw
 from cellwright.tasks.run import Run
-from cellwright.tasks.windows import WindowFeed, Windows
 
 
 def wave(rows=160, season=8, noise=0.1, seed=0):
@@ -45,121 +41,6 @@ def monthly(values, start="2000-01", name="sales"):
 @pytest.fixture(scope="module")
 def fitted():
     return small().fit(wave(), test=0.2)
-
-
-class TestWindows:
-    def make(self, values, origins, known=None):
-        base = Base(
-            "none", "season", drift=[0.1] * 3, weights=(np.eye(6, 3) / 7).tolist(), spread=2.0, error=0.5
-        )
-        known = np.zeros((len(values), 0)) if known is None else known
-        return Windows(values[:, None], known, np.array(origins), Extent(6, 3, 4), [base])
-
-    def test_nothing_after_the_origin_is_seen(self):
-        values, changed = wave(40), wave(40)
-        changed[20:] = 1e6
-        before, after = (self.make(v, [20]) for v in (values, changed))
-        index = np.array([0])
-        assert torch.equal(before.batch(index).x, after.batch(index).x)
-        assert np.array_equal(before.forecasts(None, index), after.forecasts(None, index))
-        assert not torch.equal(before.batch(index).y, after.batch(index).y)
-
-    def test_all_that_is_known_ahead_is_seen_and_no_more(self):
-        known = np.arange(40.0)[:, None]
-        x = self.make(wave(40), [20], known).batch(np.array([0])).x
-        assert x.shape == (9, 1, 3)
-        assert x[:, 0, 2].tolist() == list(range(14, 23))
-        assert x[:, 0, 1].tolist() == [0] * 6 + [1] * 3
-
-    def test_the_answers_lead_back_to_the_truth(self):
-        windows = self.make(wave(40), [12, 20, 30])
-        index = np.array([2, 0])
-        said = windows.forecasts(windows.batch(index).y, index)
-        np.testing.assert_allclose(said, windows.truth(index), rtol=1e-6)
-        np.testing.assert_array_equal(windows.truth(index)[0, :, 0], wave(40)[30:33])
-
-    def test_the_future_need_not_exist(self):
-        values = wave(40)
-        windows = Windows(
-            values[:, None], np.zeros((43, 0)), np.array([40]), Extent(6, 3, 4), [Base("none", "last")]
-        )
-        batch = windows.batch(np.array([0]), answers=False)
-        assert batch.y is None and bool(torch.isfinite(batch.x).all())
-
-    def test_an_epoch_shows_each_window_before_any_again_and_can_be_entered_in_the_middle(self):
-        windows = self.make(wave(40), list(range(10, 30)))
-        feed = WindowFeed(windows, batch_size=4, steps=7, seed=3)
-        batches = [batch.index.tolist() for batch in feed.epoch(5)]
-        assert len(feed) == len(batches) == 7
-        flat = [place for batch in batches for place in batch]
-        assert sorted(flat[:20]) == list(range(20)) and len(set(flat[20:])) == 8
-        assert [batch.index.tolist() for batch in feed.epoch(5, 3)] == batches[3:]
-        assert [batch.index.tolist() for batch in feed.epoch(6)] != batches
-
-
-class TestBase:
-    def test_the_regression_is_sklearns(self):
-        values, extent = wave(120), Extent(10, 3, 1)
-        base = choose(values, extent, ["none"], ["last"], linear=True)
-        origins = origins_of(extent, 0, 120)
-        level = values[origins - 1]
-        x = np.stack([values[o - 10 : o] - values[o - 1] for o in origins])
-        y = np.stack([values[o : o + 3] - values[o - 1] for o in origins])
-        spread = np.sqrt(np.square(x).mean())
-        errors = []
-        for penalty in (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e6):
-            said = Ridge(alpha=penalty * spread**2).fit(x, y).predict(x)
-            _, ours = base.simple(values, origins, extent)
-            errors.append(np.abs(ours - level[:, None] - said).max())
-        assert min(errors) < 1e-5
-
-    def test_a_growing_season_is_taken_by_its_logarithm_from_one_season_before(self):
-        t = np.arange(144)
-        values = np.exp(0.01 * t + 0.3 * np.sin(2 * np.pi * t / 12)) * 100
-        base = choose(
-            values, Extent(24, 12, 12), ["none", "log", "sqrt"], ["last", "mean", "season"], linear=False
-        )
-        assert (base.transform, base.anchor, len(base.weights)) == ("log", "season", 0)
-
-    def test_a_random_walk_is_taken_from_its_last_value(self):
-        walk = 100 + np.cumsum(np.random.default_rng(0).normal(size=600))
-        base = choose(walk, Extent(24, 5, 5), ["none"], ["last", "mean", "season"], linear=True)
-        assert base.anchor == "last"
-
-    def test_a_transform_that_a_value_lacks_is_left_out(self):
-        for least, kinds in ((0.0, ("none", "sqrt")), (-1.0, ("none",))):
-            values = np.abs(wave(60)) - np.abs(wave(60)).min() + least
-            base = choose(values, Extent(8, 2, 1), ["none", "log", "sqrt"], ["last"], linear=False)
-            assert base.transform in kinds
-
-    @pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
-    def test_transforms_come_back(self, transform):
-        base, values = Base(transform, "last", floor=0.1), np.array([0.5, 3.0, 1e6])
-        np.testing.assert_allclose(base.back(base.forward(values)), values)
-
-    def test_a_logarithm_has_a_floor(self):
-        assert np.isfinite(Base("log", "last", floor=0.1).forward(np.array([0.0, -5.0]))).all()
-
-    def test_a_cycle_is_found_and_none_is_invented(self):
-        assert cycle(read("sunspots").targets[:200, 0]) == 11
-        rng = np.random.default_rng(1)
-        assert cycle(np.cumsum(rng.normal(size=500))) == 1
-        assert cycle(np.ones(100)) == 1
-
-
-class TestCalendar:
-    def test_cycles_longer_than_the_step_and_seen_twice(self):
-        hours = np.arange("2020-01-01", "2020-02-01", dtype="datetime64[h]").astype("datetime64[us]")
-        assert cycles_of(hours) == ("day", "week")
-        assert cycles_of(None) == ()
-
-    def test_phases_by_hand(self):
-        monday_noon = np.array(["2024-01-01T12:00", "2024-01-06T12:00"], dtype="datetime64[us]")
-        day = features(monday_noon, ["day"])
-        np.testing.assert_allclose(day[0], [0, -1, 0, 1], atol=1e-12)
-        week = features(monday_noon, ["week"])
-        np.testing.assert_allclose(week[0, :2], [np.sin(np.pi / 7), np.cos(np.pi / 7)])
-        assert week[:, -1].tolist() == [0, 1]
 
 
 class TestScores:

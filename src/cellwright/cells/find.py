@@ -57,12 +57,13 @@ def _from_library(name: str) -> Cell:
     library = all()
     if name in library:
         return library[name]
-    near = difflib.get_close_matches(name, library, 1)
+    near = difflib.get_close_matches(name, library, 3, 0.5)
+    some = ", ".join(near or ["elman", "gru", "lstm"])
     raise CellError(
         "unknown cell",
         got=name,
-        expected=", ".join(library),
-        fix=f"did you mean {near[0]}?" if near else "name one of these, or FILE.py:NAME",
+        expected=f"one of {len(library)} such as {some}, or FILE.py:NAME",
+        fix=f"did you mean {near[0]}?" if near else "cellwright.cells.all() lists them",
     )
 
 

@@ -90,6 +90,9 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     embedding_dropout: float = setting(
         0.5, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
     )
+    smoothing: float = setting(
+        0.1, "share of certainty taken off the labels in training", min=0, max=1, exclusive="max"
+    )
     balance: bool = setting(False, "let rare classes count as much as frequent ones")
     passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
@@ -180,11 +183,12 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         return code.Passes(feed, self.passes or code.passes(len(feed)))
 
     def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
-        """The cross-entropy, weighted by class if `balance`."""
+        """The cross-entropy with smoothed labels (Szegedy et al. 2016), weighted by class if `balance`."""
         logits = network(batch.x, batch.lengths)
         assert batch.y is not None
         weight = network.get_buffer("class_weight") if self.balance else None
-        return loop.Loss(cross_entropy(logits, batch.y, weight=weight), items=len(batch.y))
+        loss = cross_entropy(logits, batch.y, weight=weight, label_smoothing=self.smoothing)
+        return loop.Loss(loss, items=len(batch.y))
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """Accuracy, macro-F1 and cross-entropy."""

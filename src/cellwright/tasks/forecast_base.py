@@ -65,8 +65,8 @@ class Base:
     transform: str
     anchor: str
     floor: float = 0.0
-    drift: Sequence[float] = ()
-    weights: Sequence[Sequence[float]] = ()
+    drift: Sequence[float] | Floats = ()
+    weights: Sequence[Sequence[float]] | Floats = ()
     spread: float = 1.0
     error: float = 1.0
 

@@ -105,7 +105,7 @@ def bases(facts: Facts) -> tuple[Base, ...]:
 def known_width(facts: Facts) -> int:
     """How many values of a row are known ahead."""
     day = np.array(["2000-01-01"], dtype="datetime64[us]")
-    return len(facts["covariates"]) + features(day, facts["calendar"]).shape[1]
+    return len(facts["covariates"]) + int(features(day, facts["calendar"]).shape[1])
 
 
 def known(part: Span, facts: Facts, ahead: int) -> Floats:

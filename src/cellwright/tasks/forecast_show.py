@@ -96,8 +96,8 @@ def _times(name: str, stamps: Stamps) -> pl.Series:
 
 
 def _written(stamps: Stamps) -> Sequence[str]:
-    unit = "D" if _midnight(stamps) else "m"
-    return [text.replace("T", " ") for text in np.datetime_as_string(stamps, unit=unit).tolist()]
+    unit = "datetime64[D]" if _midnight(stamps) else "datetime64[m]"
+    return [str(stamp).replace("T", " ") for stamp in stamps.astype(unit)]
 
 
 def _midnight(stamps: Stamps) -> bool:

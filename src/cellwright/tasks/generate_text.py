@@ -79,7 +79,7 @@ def read(data: Any, unit: Unit = "auto") -> Text:
     Args:
         data: the text itself (a str), a Path or a Source of a file, or a Text, which stays as it is.
         unit: of the tokens; `auto` takes characters, but what stands between blanks where a text is cut
-            already (it has <unk> in it, as Penn Treebank has).
+            already (one word in a thousand or more is <unk>, as in Penn Treebank).
 
     Raises:
         DataError: it cannot be read, is no text, is empty, or is one symbol over and over.
@@ -101,7 +101,7 @@ def read(data: Any, unit: Unit = "auto") -> Text:
             expected="a text (str), or the Path of a file",
         )
     _check(text, name)
-    kind: Kind = unit if unit != "auto" else "blank" if UNKNOWN in text else "char"
+    kind = _kind(text) if unit == "auto" else unit
     note = f"{name}: {len(text):,} characters, {len(set(text)):,} different; the tokens are {UNITS[kind]}"
     part = Text(text, kind, name, note if notice is None else f"{note}; {notice}")
     need_two(part, "the text")
@@ -164,6 +164,10 @@ def _check(text: str, name: str) -> None:
         raise DataError(
             "this is the name of a file, not its text", got=text, fix="give it as a Path, or read it first"
         )
+
+
+def _kind(text: str) -> Kind:
+    return "blank" if UNKNOWN in text and text.count(UNKNOWN) >= text.count(" ") / 1000 else "char"
 
 
 def _tokens(text: str, unit: Kind) -> list[str]:
