@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 
 VARIABLES = {
+    "CELLWRIGHT_BACKEND": "the one backend to run on, where the choice is not left to the library",
+    "CELLWRIGHT_CACHE": "where built kernels are kept; otherwise in the user's cache folder",
     "CELLWRIGHT_DEBUG": "anything: the command line shows the traceback of an error",
     "CELLWRIGHT_DEVICE": "the device that `auto` stands for: cpu, cuda or cuda:N",
 }

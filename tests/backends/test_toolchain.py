@@ -27,7 +27,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def forget() -> None:
-    for cached in (toolchain.find_compiler, backend._built, backend._say, launch.kernel, launch._pool):
+    for cached in (backend._built, backend._say, launch.kernel, launch._pool):
         cached.cache_clear()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import cellwright as cw
 from cellwright import cells, config, samples
-from cellwright.cli import doctor
+from cellwright.backends.cpu import toolchain
 from cellwright.runtime.choose import BACKENDS
 from cellwright.tasks.load import load_run
 
@@ -61,10 +61,11 @@ def test_doctor_tells_all_backends_and_variables(call) -> None:
         assert name in said.out
 
 
+@pytest.mark.filterwarnings("ignore:cellwright runs without its own kernels")
 def test_doctor_without_a_compiler_says_where_it_looked(call, monkeypatch) -> None:
     monkeypatch.setenv("CXX", "/nowhere/c++")
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
     assert (
         "none: looked for $CXX (/nowhere/c++), c++, g++, clang++, the ziglang package" in call("doctor").out
     )

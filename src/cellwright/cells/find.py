@@ -63,7 +63,7 @@ def _from_library(name: str) -> Cell:
         "unknown cell",
         got=name,
         expected=f"one of {len(library)} such as {some}, or FILE.py:NAME",
-        fix=f"did you mean {near[0]}?" if near else "cellwright.cells.all() lists them",
+        fix=f"did you mean {near[0]}?" if near else "`cellwright show` lists them",
     )
 
 

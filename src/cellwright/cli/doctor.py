@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Callable
 
 import torch
 
 from cellwright import config
+from cellwright.backends.cpu.toolchain import cache_folder, find_compiler, vector_units
 from cellwright.cli.screen import table
 from cellwright.cli.version import of
 from cellwright.nn import Recurrent
 from cellwright.runtime.choose import BACKENDS, explain
 
-COMPILERS = ("c++", "g++", "clang++")
 PROBES = ("lstm", "peephole")
 
 
@@ -44,16 +42,15 @@ def _gpu() -> str:
 
 
 def _compiler() -> str:
-    """The C++ compiler, looked for in the order of the design: $CXX, the usual names, the ziglang package."""
-    named = os.environ.get("CXX")
-    for name in (named, *COMPILERS):
-        found = shutil.which(name) if name else None
-        if found:
-            return f"{found} ({_first_line(found)})"
-    if importlib.util.find_spec("ziglang") is not None:
-        return "the ziglang package"
-    looked = ", ".join([f"$CXX ({named or 'not set'})", *COMPILERS, "the ziglang package"])
-    return f"none: looked for {looked}; cells run without kernels of their own"
+    compiler = find_compiler()
+    if compiler is None:
+        looked = f"$CXX ({os.environ.get('CXX') or 'not set'}), c++, g++, clang++, the ziglang package"
+        return f"none: looked for {looked}; cells run without kernels of their own"
+    return f"{' '.join(compiler.command)} ({_first_line(compiler.command[0])})"
+
+
+def _vectors() -> str:
+    return ", ".join(vector_units()) or "none that the kernels know by name"
 
 
 def _first_line(compiler: str) -> str:
@@ -81,5 +78,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("torch", _torch),
     ("GPU", _gpu),
     ("C++ compiler", _compiler),
+    ("vector units", _vectors),
+    ("kernels are kept in", lambda: str(cache_folder())),
     ("backends, in order", _all_backends),
 )

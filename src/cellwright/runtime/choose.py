@@ -6,12 +6,12 @@ layer's `backend=`, names one of them outright.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from cellwright import config
 from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan, make_plan
@@ -44,7 +44,7 @@ def choose(plan: Plan, call: Call, wanted: str | None = None) -> Choice:
     Raises:
         SettingError: the backend asked for by name does not exist or refuses this call.
     """
-    name = wanted or os.environ.get("CELLWRIGHT_BACKEND") or None
+    name = wanted or config.read("CELLWRIGHT_BACKEND")
     if name is not None and name not in BACKENDS:
         raise SettingError(
             "no such backend", got=name, expected=", ".join(BACKENDS), fix="leave it out to choose"

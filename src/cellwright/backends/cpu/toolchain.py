@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from cellwright import config
+
 FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
     "-fno-exceptions", "-fno-rtti", "-fPIC", "-shared", "-pthread", "-w",
@@ -42,7 +44,6 @@ class Compiler:
     identity: str
 
 
-@lru_cache(maxsize=1)
 def find_compiler() -> Compiler | None:
     """The first of $CXX, c++, g++, clang++ and the ziglang package that is there; None where none is."""
     named = os.environ.get("CXX")
@@ -71,9 +72,22 @@ def cpu_features() -> str:
     return " ".join(sorted({line for line in lines if line.startswith(wanted)})) or platform.machine()
 
 
+def vector_units() -> tuple[str, ...]:
+    """The CPU's vector and matrix extensions that matter to a kernel, the widest last."""
+    known = {
+        "avx2": "AVX2",
+        "avx512f": "AVX-512",
+        "avx512_bf16": "AVX-512 BF16",
+        "amx_bf16": "AMX BF16",
+        "asimd": "NEON",
+    }
+    words = set(cpu_features().split())
+    return tuple(name for flag, name in known.items() if flag in words)
+
+
 def cache_folder() -> Path:
     """Where built kernels are kept: $CELLWRIGHT_CACHE, else cellwright/ in the user's cache."""
-    named = os.environ.get("CELLWRIGHT_CACHE")
+    named = config.read("CELLWRIGHT_CACHE")
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
