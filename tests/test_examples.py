@@ -13,7 +13,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
 def test_it_runs(example: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, str(example)],
         cwd=tmp_path,
