@@ -15,6 +15,7 @@ import pytest
 
 from cellwright.cli import predict as predict_verb
 from cellwright.cli.announce import Announced
+from cellwright.runtime.choose import BACKENDS
 from cellwright.tasks.load import load_run
 
 CLASSIFY = ("train", "classify", "texts.csv", "--units", "4", "--embedding", "4")
@@ -44,7 +45,7 @@ def test_train_says_what_it_does(call, tmp_path: Path) -> None:
     notices = said.err.splitlines()
     assert notices[0] == "data: 40 texts, text = text, label = label (guessed; set --text, --label)"
     assert notices[1] == "split: train 29, validation 3, test 8"
-    assert notices[2] == "model: gru, 1 layer of 4 units; runs on: stock"
+    assert notices[2] == f"model: gru, 1 layer of 4 units; runs on: {BACKENDS[0]}"
     assert re.match(r"training \d+ parameters, ", notices[3])
     assert re.match(r"epoch 1/1  loss ", notices[4])
     results = said.out.splitlines()

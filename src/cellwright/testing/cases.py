@@ -25,11 +25,12 @@ class Case:
     strided: bool = False
 
 
-# H is a multiple of a vector, a prime, or 1; `strided` hands over tensors that are views of larger ones.
+# H is a multiple of a vector or a prime; `strided` hands over tensors that are views of larger ones. I = 1 is
+# left out: LN(W x) of one number does not change with its size, so its dx is rounding noise in any backend.
 CASES = (
     Case("plain", 6, 3, 4, 8),
     Case("ragged", 6, 4, 3, 8, (6, 1, 0, 4)),
-    Case("one step, one sample, one input", 1, 1, 1, 8),
+    Case("one step, one sample", 1, 1, 2, 8),
     Case("prime sizes", 5, 7, 3, 17),
     Case("strided", 4, 5, 3, 16, None, True),
     Case("no sample", 3, 0, 2, 8),
