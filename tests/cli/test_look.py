@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
 import cellwright as cw
 from cellwright import cells, config, samples
-from cellwright.backends.cpu import toolchain
+from cellwright.backends.cpu import backend, toolchain
 from cellwright.runtime.choose import BACKENDS
 from cellwright.tasks.load import load_run
 
@@ -61,6 +62,17 @@ def test_doctor_tells_all_backends_and_variables(call) -> None:
         assert name in said.out
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What is remembered of kernels that could not be built is forgotten, before and after."""
+    for kept in (backend._built, backend._say):
+        kept.cache_clear()
+    yield
+    for kept in (backend._built, backend._say):
+        kept.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.filterwarnings("ignore:cellwright runs without its own kernels")
 def test_doctor_without_a_compiler_says_where_it_looked(call, monkeypatch) -> None:
     monkeypatch.setenv("CXX", "/nowhere/c++")
