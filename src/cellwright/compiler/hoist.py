@@ -18,6 +18,7 @@ from cellwright.compiler.dims import ZERO
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import LEVELS
 from cellwright.compiler.simplify import copy_node, simplify
+from cellwright.compiler.verify import reachable
 
 PRODUCTS = ("matmul", "blocks")
 
@@ -207,15 +208,8 @@ def _cut(graph: Graph, level: list[str], feeds: dict[int, Feed]) -> Hoisted:
 
 def _in_order(graph: Graph, demand: Callable[[int], int]) -> None:
     """Demand every value a result needs in the graph's own order: listings keep the equations' order."""
-    alive: set[int] = set()
-    todo = list(graph.returns)
-    while todo:
-        k = todo.pop()
-        if k not in alive:
-            alive.add(k)
-            todo.extend(graph.nodes[k].operands)
     step = levels(graph)
-    for k in sorted(alive):
+    for k in sorted(reachable(graph)):
         if step[k] == "step" and graph.nodes[k].op != "state":
             demand(k)
     for k in graph.returns:

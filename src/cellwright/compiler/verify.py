@@ -157,12 +157,3 @@ def reachable(graph: Graph) -> frozenset[int]:
             alive.add(index)
             todo.extend(graph.nodes[index].operands)
     return frozenset(alive)
-
-
-def users_of(graph: Graph) -> dict[int, list[int]]:
-    """For every position, the positions that read it."""
-    users: dict[int, list[int]] = {k: [] for k in range(len(graph.nodes))}
-    for index, node in enumerate(graph.nodes):
-        for operand in node.operands:
-            users[operand].append(index)
-    return users
