@@ -1,5 +1,8 @@
 """The reference backend against the cell's own text, sample by sample and step by step."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -116,6 +119,28 @@ def test_cutting_a_sequence_anywhere_changes_nothing(name: str) -> None:
         second = eager.run(plan, Call(call.x[cut:], first.states, call.weights))
         torch.testing.assert_close(torch.cat([first.y, second.y]), whole.y, rtol=0, atol=1e-15)
         torch.testing.assert_close(second.states, whole.states, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_reset_is_a_sequence_that_begins_there(name: str) -> None:
+    plan, call = make_plan(LIBRARY[name].graph), make_call(LIBRARY[name], 6, 3, [6, 5, 6])
+    fresh = {k: (0.5 + v.detach()).requires_grad_() for k, v in call.states.items()}
+    resets = torch.tensor([[0, 0, 0, 1, 0, 0], [0, 1, 0, 1, 0, 1], [1, 0, 0, 0, 0, 0]], dtype=torch.bool).T
+    out = eager.run(plan, replace(call, resets=resets, fresh=fresh))
+    # The second sequence ends before its last mark: past a length nothing is reset.
+    for row, pieces in enumerate([[0, 3, 6], [0, 1, 3, 5], [0, 6]]):
+        state = {k: (fresh if row == 2 else call.states)[k][row : row + 1] for k in call.states}
+        for begin, end in itertools.pairwise(pieces):
+            alone = eager.run(plan, Call(call.x[begin:end, row : row + 1], state, call.weights))
+            torch.testing.assert_close(out.y[begin:end, row : row + 1], alone.y, rtol=0, atol=1e-14)
+            state = {k: v[row : row + 1] for k, v in fresh.items()}
+        for k, value in alone.states.items():
+            torch.testing.assert_close(out.states[k][row : row + 1], value, rtol=0, atol=1e-14)
+    wanted = [*fresh.values(), *call.states.values()]
+    slopes = torch.autograd.grad(out.y.sum(), wanted, allow_unused=True, materialize_grads=True)
+    size = [sum(v.abs().sum(1) for v in part) for part in (slopes[: len(fresh)], slopes[len(fresh) :])]
+    assert size[0].gt(0).all()
+    assert size[1].gt(0).tolist() == [True, True, False], "what was replaced at step 0 has no gradient"
 
 
 def test_padding_may_hold_anything() -> None:

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import cellwright as cw
-from cellwright.runtime.choose import BACKENDS
+from cellwright.backends import stock
+from cellwright.backends.call import Call
+from cellwright.runtime.choose import BACKENDS, plan_of
 
 
 def test_explain_says_why_not() -> None:
@@ -19,6 +21,13 @@ def test_explain_says_why_not() -> None:
         other, x.bfloat16()
     )
     assert "not cpu: there is nothing to compute in an empty sequence" in cw.explain(cw.nn.LSTM(3, 4), x[:0])
+
+
+def test_torchs_kernel_takes_no_resets() -> None:
+    states = {"h": torch.zeros(2, 5)}
+    weights = cw.nn.Recurrent("elman", 3, 5).weights(0)
+    call = Call(torch.zeros(4, 2, 3), states, weights, resets=torch.zeros(4, 2) > 0, fresh=states)
+    assert "does not begin anew inside a sequence" in str(stock.refuses(plan_of(cw.cells.elman.graph), call))
 
 
 def test_a_layer_can_name_its_backend() -> None:

@@ -15,6 +15,9 @@ class Call:
 
     x [T, B, I]; extra inputs by name [T, B, *]; states by name [B, size]; weights by name in the shapes of
     the equations; lengths [B] (int64, same device) or None; record: names wanted at every step.
+
+    resets [T, B] (bool, same device) or None: where true, the step begins from `fresh` ([B, size] by name)
+    instead of the states that the step before left. Past a length nothing is reset.
     """
 
     x: Tensor
@@ -23,6 +26,8 @@ class Call:
     lengths: Tensor | None = None
     extra: Mapping[str, Tensor] | None = None
     record: tuple[str, ...] = ()
+    resets: Tensor | None = None
+    fresh: Mapping[str, Tensor] | None = None
 
     def mask(self) -> Tensor | None:
         """True where a step is real, [T, B, 1]; None when every step is."""
@@ -30,6 +35,13 @@ class Call:
             return None
         steps = torch.arange(self.x.shape[0], device=self.x.device)
         return (steps[:, None] < self.lengths[None, :]).unsqueeze(-1)
+
+    def boundaries(self) -> Tensor | None:
+        """True where a real step begins from `fresh`, [T, B, 1]; None when none does."""
+        if self.resets is None:
+            return None
+        real = self.mask()
+        return self.resets.unsqueeze(-1) if real is None else self.resets.unsqueeze(-1) & real
 
 
 @dataclass(frozen=True)

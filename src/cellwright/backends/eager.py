@@ -31,7 +31,7 @@ def run(plan: Plan, call: Call) -> Outcome:
 
     A scalar of the equations is a [.., B, 1] here, a vector a [.., B, size].
     """
-    mask = call.mask()
+    mask, boundaries = call.mask(), call.boundaries()
     before = _before_the_loop(plan, call, mask)
     feeds, program = _per_step(plan, before), _program(plan, "step", before)
     graph, states = plan.graph, dict(call.states)
@@ -40,6 +40,8 @@ def run(plan: Plan, call: Call) -> Outcome:
     outputs: list[Tensor] = []
     recorded: dict[str, list[Tensor]] = {name: [] for name in wanted}
     for t in range(call.x.shape[0]):
+        if boundaries is not None:
+            states = _begun_anew(states, call, boundaries[t])
         values = dict(before)
         values.update((k, feed[t]) for k, feed in feeds.items())
         values.update((places[name], state) for name, state in states.items())
@@ -134,6 +136,12 @@ def _per_step(plan: Plan, before: Values) -> dict[int, tuple[Tensor, ...]]:
     read = {o for k in plan.nodes("step") for o in plan.graph.nodes[k].operands} | set(plan.graph.returns)
     read |= set(plan.graph.named.values())
     return {k: v.unbind(0) for k, v in before.items() if k in read and plan.level[k] == "input"}
+
+
+def _begun_anew(states: dict[str, Tensor], call: Call, boundary: Tensor) -> dict[str, Tensor]:
+    """The states, and where a boundary lies, the fresh ones."""
+    assert call.fresh is not None
+    return {name: torch.where(boundary, call.fresh[name], value) for name, value in states.items()}
 
 
 def _held(new: dict[str, Tensor], old: dict[str, Tensor], real: Tensor | None) -> dict[str, Tensor]:
