@@ -23,3 +23,16 @@ def _deterministic() -> None:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden`: write the emitted texts anew instead of comparing them."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden from what is emitted now"
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether the golden texts are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))

@@ -1,0 +1,249 @@
+// elman: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph b2cc804bbf01f5e9
+//
+// h_t = tanh(W x_t + U h_{t-1} + b)
+
+typedef void (*Run)(void (*task)(void* data, int index), void* data, int n);
+
+// The rows of thread `part`: the longest sequences first.
+template <class All> INLINE Share share_of(const All& all, int part) {
+  const int64_t begin = all.B * part / all.threads, end = all.B * (part + 1) / all.threads;
+  return {all.rows + begin, end - begin, 0, 1};
+}
+template <class All> INLINE int64_t steps_of(const All& all, int64_t row) {
+  return all.lengths ? all.lengths[row] : all.T;
+}
+
+// A state before a step: its history one step earlier, or the initial state.
+// The history of all but the output is a ring of two steps (`ring` = 1) where no way back follows.
+INLINE const real* previous(const real* history, const real* start, int64_t step, int64_t row, int64_t B,
+                            int64_t size, int64_t ring) {
+  return step == 0 ? start + row * size : history + (((step - 1) & ring) * B + row) * size;
+}
+
+// What one call of forward works on.
+struct Forward {
+  int64_t T, B, ring, keep, threads;
+  int64_t H, I;
+  const int32_t* rows;
+  const int64_t* lengths;
+  real* h;
+  real* U;
+  real* feed_0;
+  real* h_0;
+  real* h_last;
+  real* scratch;
+  real* panels;
+  real* panel_0;
+};
+
+static int64_t place_panels(Forward& all) {
+  real* at = all.panels;
+  all.panel_0 = at;
+  at += panel_size<1>(1, all.H, all.H);
+  return at - all.panels;
+}
+static void pack_panels(const Forward& all) {
+  {
+    const int64_t widths[] = {all.H};
+    const real* matrices[] = {all.U};
+    const bool turned[] = {false};
+    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned);
+  }
+}
+
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_x = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_x = load(at_W_x + unit, count);
+      const V h = tanh_((W_x + result[0]));
+      store(to_h + unit, h, count);
+    });
+}
+
+static void forward_through_time(void* data, int part) {
+  const Forward& all = *(const Forward*)data;
+  NoDenormals quiet;
+  const Share mine = share_of(all, part);
+  Share share = mine;
+  real* const sums = 0;
+  for (int64_t step = 0; step < all.T; step++) {
+    while (share.count > 0 && steps_of(all, share.rows[share.count - 1]) <= step) share.count--;
+    if (share.count == 0) break;
+    forward_1(all, step, share, sums);
+  }
+  for (int64_t n = 0; n < mine.count; n++) {
+    const int64_t row = mine.rows[n];
+    memcpy(all.h_last + row * (all.H), previous(all.h, all.h_0, steps_of(all, row), row, all.B, all.H, -1), (all.H) * sizeof(real));
+  }
+}
+
+static void read_forward(Forward& all, const int64_t* numbers, void* const* arrays) {
+  all.T = numbers[0];
+  all.B = numbers[1];
+  all.ring = numbers[2];
+  all.keep = numbers[3];
+  all.threads = numbers[4];
+  all.H = numbers[5];
+  all.I = numbers[6];
+  all.rows = (const int32_t*)arrays[0];
+  all.lengths = (const int64_t*)arrays[1];
+  all.h = (real*)arrays[2];
+  all.U = (real*)arrays[3];
+  all.feed_0 = (real*)arrays[4];
+  all.h_0 = (real*)arrays[5];
+  all.h_last = (real*)arrays[6];
+  all.scratch = (real*)arrays[7];
+  all.panels = (real*)arrays[8];
+}
+// The reals that the packed matrices take.
+extern "C" int64_t forward_panels(const int64_t* numbers, void* const* arrays) {
+  Forward all;
+  read_forward(all, numbers, arrays);
+  return place_panels(all);
+}
+extern "C" void forward(const int64_t* numbers, void* const* arrays, Run run) {
+  Forward all;
+  read_forward(all, numbers, arrays);
+  place_panels(all);
+  pack_panels(all);
+  run(forward_through_time, &all, (int)all.threads);
+}
+
+// What one call of backward works on.
+struct Backward {
+  int64_t T, B, ring, keep, threads;
+  int64_t H, I;
+  const int32_t* rows;
+  const int64_t* lengths;
+  real* U;
+  real* h;
+  real* carry_h;
+  real* dy;
+  real* d;
+  real* h_0;
+  real* given_h;
+  real* left_h;
+  real* sums;
+  double* totals;
+  real* scratch;
+  real* panels;
+  real* panel_0;
+};
+
+static int64_t place_panels(Backward& all) {
+  real* at = all.panels;
+  all.panel_0 = at;
+  at += panel_size<1>(1, all.H, all.H);
+  return at - all.panels;
+}
+static void pack_panels(const Backward& all) {
+  {
+    const int64_t widths[] = {all.H};
+    const real* matrices[] = {all.U};
+    const bool turned[] = {true};
+    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned);
+  }
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_h = (real*)(all.h + (step * all.B + row) * (all.H));
+    real* const to_dW_x = (real*)(all.d + (step * all.B + row) * (all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V h = load(at_h + unit, count);
+      const V dW_x = (dh_next + dy) * (1 - (h * h));
+      store(to_dW_x + unit, dW_x, count);
+      collect(sums + 0 + unit, dW_x, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const to_v11 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v11 = result[0];
+      store(to_v11 + unit, v11, count);
+    });
+}
+
+static void backward_through_time(void* data, int part) {
+  const Backward& all = *(const Backward*)data;
+  NoDenormals quiet;
+  const Share mine = share_of(all, part);
+  Share share = mine;
+  const int64_t size = all.H;
+  real* const sums = all.sums + part * size;
+  double* const totals = all.totals + part * size;
+  memset(sums, 0, size * sizeof(real));
+  memset(totals, 0, size * sizeof(double));
+  share.count = 0;
+  for (int64_t step = all.T - 1; step >= 0; step--) {
+    while (share.count < mine.count && steps_of(all, mine.rows[share.count]) > step) {
+      const int64_t row = mine.rows[share.count++];
+      memcpy(all.carry_h + ((step & 1) * all.B + row) * (all.H), all.given_h + row * (all.H), (all.H) * sizeof(real));
+    }
+    if (share.count == 0) continue;
+    backward_0(all, step, share, sums);
+    backward_1(all, step, share, sums);
+    if (step % 32 == 0)
+      for (int64_t k = 0; k < size; k++) totals[k] += sums[k], sums[k] = 0;
+  }
+  for (int64_t n = 0; n < mine.count; n++) {
+    const int64_t row = mine.rows[n];
+    memcpy(all.left_h + row * (all.H), steps_of(all, row)
+               ? all.carry_h + (all.B + row) * (all.H)
+               : all.given_h + row * (all.H), (all.H) * sizeof(real));
+  }
+}
+
+static void read_backward(Backward& all, const int64_t* numbers, void* const* arrays) {
+  all.T = numbers[0];
+  all.B = numbers[1];
+  all.ring = numbers[2];
+  all.keep = numbers[3];
+  all.threads = numbers[4];
+  all.H = numbers[5];
+  all.I = numbers[6];
+  all.rows = (const int32_t*)arrays[0];
+  all.lengths = (const int64_t*)arrays[1];
+  all.U = (real*)arrays[2];
+  all.h = (real*)arrays[3];
+  all.carry_h = (real*)arrays[4];
+  all.dy = (real*)arrays[5];
+  all.d = (real*)arrays[6];
+  all.h_0 = (real*)arrays[7];
+  all.given_h = (real*)arrays[8];
+  all.left_h = (real*)arrays[9];
+  all.sums = (real*)arrays[10];
+  all.totals = (double*)arrays[11];
+  all.scratch = (real*)arrays[12];
+  all.panels = (real*)arrays[13];
+}
+// The reals that the packed matrices take.
+extern "C" int64_t backward_panels(const int64_t* numbers, void* const* arrays) {
+  Backward all;
+  read_backward(all, numbers, arrays);
+  return place_panels(all);
+}
+extern "C" void backward(const int64_t* numbers, void* const* arrays, Run run) {
+  Backward all;
+  read_backward(all, numbers, arrays);
+  place_panels(all);
+  pack_panels(all);
+  run(backward_through_time, &all, (int)all.threads);
+}

@@ -1,0 +1,100 @@
+// fastgrnn: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph e2b550cebdb649c7
+//
+// v_t = W x_t + U h_{t-1}
+// z_t = σ(v_t + b_z)
+// n_t = tanh(v_t + b_n)
+// h_t = (σ(zeta) · (1 - z_t) + σ(nu)) ⊙ n_t + z_t ⊙ h_{t-1}
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_x = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+      real* const at_b_z = (real*)(all.b_z);
+      real* const to_z = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+      real* const at_b_n = (real*)(all.b_n);
+      real* const to_n_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
+      real* const at_v16_ = (real*)(all.v16_);
+      real* const at_v19_ = (real*)(all.v19_);
+      real* const to_v16 = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_x = load(at_W_x + unit, count);
+      const V v = W_x + result[0];
+      const V b_z = load(at_b_z + unit, count);
+      const V z = sigmoid_((b_z + v));
+      if (all.keep) store(to_z + unit, z, count);
+      const V b_n = load(at_b_n + unit, count);
+      const V n_ = tanh_((b_n + v));
+      if (all.keep) store(to_n_ + unit, n_, count);
+      const V v16_ = splat(*at_v16_);
+      const V v19_ = splat(*at_v19_);
+      const V v16 = v19_ + (v16_ * (1 - z));
+      if (all.keep) store(to_v16 + unit, v16, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V h = (v16 * n_) + (z * h_prev);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const to_v10 = (real*)(all.scratch + row * (all.H));
+    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_n_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
+    real* const at_kept_16 = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const at_v16_ = (real*)(all.v16_);
+    real* const to_dv_ = (real*)(all.d + (step * all.B + row) * (all.H));
+    V fold_15 = splat(0);
+    V fold_18 = splat(0);
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V z = load(at_z + unit, count);
+      const V v5 = 1 - z;
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v10 = dh_next + dy;
+      store(to_v10 + unit, v10, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V n_ = load(at_n_ + unit, count);
+      const V v13 = v10 * n_;
+      const V kept_16 = load(at_kept_16 + unit, count);
+      const V dn_ = v10 * kept_16;
+      fold_15 = fold_15 + only(v13, count, 0);
+      const V v16_ = splat(*at_v16_);
+      fold_18 = fold_18 + only((v13 * v5), count, 0);
+      const V db_n = dn_ * (1 - (n_ * n_));
+      collect(sums + all.H + unit, db_n, count);
+      const V dz_ = (v10 * h_prev) + (-(v13 * v16_));
+      const V db_z = dz_ * (z * v5);
+      collect(sums + 0 + unit, db_z, count);
+      const V dv_ = db_n + db_z;
+      store(to_dv_ + unit, dv_, count);
+    });
+    const V dv19 = splat(total(fold_15));
+    sums[2 * all.H + 1] += dv19[0];
+    const V dv16 = splat(total(fold_18));
+    sums[2 * all.H] += dv16[0];
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_v10 = (real*)(all.scratch + row * (all.H));
+      real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+      real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v10 = load(at_v10 + unit, count);
+      const V z = load(at_z + unit, count);
+      const V dh_prev_ = (v10 * z) + result[0];
+      store(to_dh_prev_ + unit, dh_prev_, count);
+    });
+}

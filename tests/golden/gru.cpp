@@ -1,0 +1,103 @@
+// gru: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph 75293e8cb3de8812
+//
+// r_t = σ(W_r x_t + U_r h_{t-1} + b_r)
+// z_t = σ(W_z x_t + U_z h_{t-1} + b_z)
+// n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + b_m))
+// h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<3>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_r_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+      real* const to_r = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+      real* const at_W_z_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+      real* const to_z = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+      real* const at_b_m = (real*)(all.b_m);
+      real* const to_v14 = (real*)(all.kept + (step * all.B + row) * (all.H));
+      real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+      real* const to_n_ = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_r_x = load(at_W_r_x + unit, count);
+      const V r = sigmoid_((W_r_x + result[0]));
+      if (all.keep) store(to_r + unit, r, count);
+      const V W_z_x = load(at_W_z_x + unit, count);
+      const V z = sigmoid_((W_z_x + result[1]));
+      if (all.keep) store(to_z + unit, z, count);
+      const V b_m = load(at_b_m + unit, count);
+      const V v14 = b_m + result[2];
+      if (all.keep) store(to_v14 + unit, v14, count);
+      const V W_n_x = load(at_W_n_x + unit, count);
+      const V n_ = tanh_((W_n_x + (r * v14)));
+      if (all.keep) store(to_n_ + unit, n_, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V h = ((1 - z) * n_) + (z * h_prev);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const to_v12 = (real*)(all.scratch + row * (all.H));
+    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_n_ = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_dW_n_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const at_kept_14 = (real*)(all.kept + (step * all.B + row) * (all.H));
+    real* const at_r = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const to_db_m = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const to_dW_z_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const to_dW_r_x = (real*)(all.d + (step * all.B + row) * (4 * all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V z = load(at_z + unit, count);
+      const V v9 = 1 - z;
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v12 = dh_next + dy;
+      store(to_v12 + unit, v12, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V n_ = load(at_n_ + unit, count);
+      const V dn_ = v12 * v9;
+      const V dW_n_x = dn_ * (1 - (n_ * n_));
+      store(to_dW_n_x + unit, dW_n_x, count);
+      collect(sums + 3 * all.H + unit, dW_n_x, count);
+      const V kept_14 = load(at_kept_14 + unit, count);
+      const V dr_ = dW_n_x * kept_14;
+      const V r = load(at_r + unit, count);
+      const V db_m = dW_n_x * r;
+      store(to_db_m + unit, db_m, count);
+      collect(sums + 0 + unit, db_m, count);
+      const V dz_ = (v12 * h_prev) + (-(v12 * n_));
+      const V dW_z_x = dz_ * (z * v9);
+      store(to_dW_z_x + unit, dW_z_x, count);
+      collect(sums + 2 * all.H + unit, dW_z_x, count);
+      const V dW_r_x = dr_ * (r * (1 - r));
+      store(to_dW_r_x + unit, dW_r_x, count);
+      collect(sums + all.H + unit, dW_r_x, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H, all.H, all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H)
+      : term == 1 ? (all.d + (step * all.B + row) * (4 * all.H) + all.H)
+      : (all.d + (step * all.B + row) * (4 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_v12 = (real*)(all.scratch + row * (all.H));
+      real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+      real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v12 = load(at_v12 + unit, count);
+      const V z = load(at_z + unit, count);
+      const V dh_prev_ = (v12 * z) + result[0];
+      store(to_dh_prev_ + unit, dh_prev_, count);
+    });
+}

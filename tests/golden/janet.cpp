@@ -1,0 +1,83 @@
+// janet: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph 71a839c92e56ff40
+//
+// s_t = W_f x_t + U_f h_{t-1} + b_f
+// g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
+// h_t = σ(s_t) ⊙ h_{t-1} + (1 - σ(s_t - 1)) ⊙ g_t
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<2>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const at_W_g_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const to_g = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const to_v10 = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_v14 = (real*)(all.kept + (step * all.B + row) * (all.H));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V s = W_f_x + result[0];
+      const V W_g_x = load(at_W_g_x + unit, count);
+      const V g = tanh_((W_g_x + result[1]));
+      if (all.keep) store(to_g + unit, g, count);
+      const V v10 = sigmoid_(s);
+      if (all.keep) store(to_v10 + unit, v10, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V v14 = sigmoid_((s - 1));
+      if (all.keep) store(to_v14 + unit, v14, count);
+      const V h = (v10 * h_prev) + ((1 - v14) * g);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_kept_14 = (real*)(all.kept + (step * all.B + row) * (all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const to_v10 = (real*)(all.scratch + row * (all.H));
+    real* const at_g = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_kept_10 = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+    real* const to_dW_g_x = (real*)(all.d + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const to_ds_ = (real*)(all.d + (step * all.B + row) * (2 * all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V kept_14 = load(at_kept_14 + unit, count);
+      const V v7 = 1 - kept_14;
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v10 = dh_next + dy;
+      store(to_v10 + unit, v10, count);
+      const V g = load(at_g + unit, count);
+      const V dg_ = v10 * v7;
+      const V h_prev = load(at_h_prev + unit, count);
+      const V kept_10 = load(at_kept_10 + unit, count);
+      const V dW_g_x = dg_ * (1 - (g * g));
+      store(to_dW_g_x + unit, dW_g_x, count);
+      collect(sums + all.H + unit, dW_g_x, count);
+      const V ds_ = ((-(v10 * g)) * (kept_14 * v7)) + ((v10 * h_prev) * (kept_10 * (1 - kept_10)));
+      store(to_ds_ + unit, ds_, count);
+      collect(sums + 0 + unit, ds_, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H, all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (2 * all.H) + all.H)
+      : (all.d + (step * all.B + row) * (2 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_v10 = (real*)(all.scratch + row * (all.H));
+      real* const at_kept_10 = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v10 = load(at_v10 + unit, count);
+      const V kept_10 = load(at_kept_10 + unit, count);
+      const V dh_prev_ = (v10 * kept_10) + result[0];
+      store(to_dh_prev_ + unit, dh_prev_, count);
+    });
+}

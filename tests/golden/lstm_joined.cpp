@@ -1,0 +1,113 @@
+// lstm_joined: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph 75b5d06a250e3181
+//
+// v_t = [h_{t-1}, x_t]
+// f_t = σ(W_f v_t + b_f)
+// i_t = σ(W_i v_t + b_i)
+// g_t = tanh(W_g v_t + b_g)
+// o_t = σ(W_o v_t + b_o)
+// c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+// h_t = o_t ⊙ tanh(c_t)
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<4>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_v13_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const at_v20_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const to_i = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const at_v27_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const to_g = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const at_v34_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+      real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V v13_x = load(at_v13_x + unit, count);
+      const V f = sigmoid_((v13_x + result[0]));
+      if (all.keep) store(to_f + unit, f, count);
+      const V v20_x = load(at_v20_x + unit, count);
+      const V i = sigmoid_((v20_x + result[1]));
+      if (all.keep) store(to_i + unit, i, count);
+      const V v27_x = load(at_v27_x + unit, count);
+      const V g = tanh_((v27_x + result[2]));
+      if (all.keep) store(to_g + unit, g, count);
+      const V v34_x = load(at_v34_x + unit, count);
+      const V o = sigmoid_((v34_x + result[3]));
+      if (all.keep) store(to_o + unit, o, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V c = (f * c_prev) + (i * g);
+      store(to_c + unit, c, count);
+      const V h = o * tanh_(c);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
+    real* const at_g = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const at_i = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+    real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const to_dv34_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const to_dv27_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const to_dv20_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const to_dv13_x = (real*)(all.d + (step * all.B + row) * (4 * all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V c = load(at_c + unit, count);
+      const V v10 = tanh_(c);
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v13 = dh_next + dy;
+      const V do_ = v13 * v10;
+      const V o = load(at_o + unit, count);
+      const V dc_next = load(at_dc_next + unit, count);
+      const V dc_ = dc_next + ((v13 * o) * (1 - (v10 * v10)));
+      const V g = load(at_g + unit, count);
+      const V di_ = dc_ * g;
+      const V i = load(at_i + unit, count);
+      const V dg_ = dc_ * i;
+      const V c_prev = load(at_c_prev + unit, count);
+      const V df_ = dc_ * c_prev;
+      const V f = load(at_f + unit, count);
+      const V dc_prev_ = dc_ * f;
+      store(to_dc_prev_ + unit, dc_prev_, count);
+      const V dv34_x = do_ * (o * (1 - o));
+      store(to_dv34_x + unit, dv34_x, count);
+      collect(sums + 3 * all.H + unit, dv34_x, count);
+      const V dv27_x = dg_ * (1 - (g * g));
+      store(to_dv27_x + unit, dv27_x, count);
+      collect(sums + 2 * all.H + unit, dv27_x, count);
+      const V dv20_x = di_ * (i * (1 - i));
+      store(to_dv20_x + unit, dv20_x, count);
+      collect(sums + all.H + unit, dv20_x, count);
+      const V dv13_x = df_ * (f * (1 - f));
+      store(to_dv13_x + unit, dv13_x, count);
+      collect(sums + 0 + unit, dv13_x, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H, all.H, all.H, all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H)
+      : term == 1 ? (all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H)
+      : term == 2 ? (all.d + (step * all.B + row) * (4 * all.H) + all.H)
+      : (all.d + (step * all.B + row) * (4 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const to_v43 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v43 = result[0];
+      store(to_v43 + unit, v43, count);
+    });
+}

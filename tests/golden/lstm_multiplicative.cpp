@@ -1,0 +1,148 @@
+// lstm_multiplicative: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph fbb419b7a5a05cf0
+//
+// m_t = W_m x_t ⊙ (U_m h_{t-1})
+// i_t = σ(W_i x_t + U_i m_t + b_i)
+// f_t = σ(W_f x_t + U_f m_t + b_f)
+// g_t = tanh(W_g x_t + U_g m_t + b_g)
+// o_t = σ(W_o x_t + U_o m_t + b_o)
+// c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+// h_t = o_t ⊙ tanh(c_t)
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_m_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H));
+      real* const to_m = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const to_m_2 = (real*)(all.scratch + row * (all.H));
+      real* const to_v3 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
+      const V W_m_x = load(at_W_m_x + unit, count);
+      const V m = W_m_x * result[0];
+      if (all.keep) store(to_m + unit, m, count);
+      store(to_m_2 + unit, m, count);
+      if (all.keep) store(to_v3 + unit, result[0], count);
+    });
+}
+
+static void forward_2(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_1[] = {all.H};
+  product<4>(all.panel_1, 1, all.H, widths_1, share,
+    [&](int term, int64_t row) -> const real* { return (all.scratch + row * (all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_i_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + all.H);
+      real* const to_i = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + all.H);
+      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
+      real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
+      real* const at_W_g_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 3 * all.H);
+      real* const to_g = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 3 * all.H);
+      real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 4 * all.H);
+      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 4 * all.H);
+      real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+      real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_i_x = load(at_W_i_x + unit, count);
+      const V i = sigmoid_((W_i_x + result[0]));
+      if (all.keep) store(to_i + unit, i, count);
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V f = sigmoid_((W_f_x + result[1]));
+      if (all.keep) store(to_f + unit, f, count);
+      const V W_g_x = load(at_W_g_x + unit, count);
+      const V g = tanh_((W_g_x + result[2]));
+      if (all.keep) store(to_g + unit, g, count);
+      const V W_o_x = load(at_W_o_x + unit, count);
+      const V o = sigmoid_((W_o_x + result[3]));
+      if (all.keep) store(to_o + unit, o, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V c = (f * c_prev) + (i * g);
+      store(to_c + unit, c, count);
+      const V h = o * tanh_(c);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 4 * all.H);
+    real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
+    real* const at_g = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 3 * all.H);
+    real* const at_i = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + all.H);
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
+    real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 4 * all.H);
+    real* const to_dW_g_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H);
+    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 2 * all.H);
+    real* const to_dW_i_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + all.H);
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V c = load(at_c + unit, count);
+      const V v13 = tanh_(c);
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v16 = dh_next + dy;
+      const V do_ = v16 * v13;
+      const V o = load(at_o + unit, count);
+      const V dc_next = load(at_dc_next + unit, count);
+      const V dc_ = dc_next + ((v16 * o) * (1 - (v13 * v13)));
+      const V g = load(at_g + unit, count);
+      const V di_ = dc_ * g;
+      const V i = load(at_i + unit, count);
+      const V dg_ = dc_ * i;
+      const V c_prev = load(at_c_prev + unit, count);
+      const V df_ = dc_ * c_prev;
+      const V f = load(at_f + unit, count);
+      const V dc_prev_ = dc_ * f;
+      store(to_dc_prev_ + unit, dc_prev_, count);
+      const V dW_o_x = do_ * (o * (1 - o));
+      store(to_dW_o_x + unit, dW_o_x, count);
+      collect(sums + 3 * all.H + unit, dW_o_x, count);
+      const V dW_g_x = dg_ * (1 - (g * g));
+      store(to_dW_g_x + unit, dW_g_x, count);
+      collect(sums + 2 * all.H + unit, dW_g_x, count);
+      const V dW_f_x = df_ * (f * (1 - f));
+      store(to_dW_f_x + unit, dW_f_x, count);
+      collect(sums + all.H + unit, dW_f_x, count);
+      const V dW_i_x = di_ * (i * (1 - i));
+      store(to_dW_i_x + unit, dW_i_x, count);
+      collect(sums + 0 + unit, dW_i_x, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H, all.H, all.H, all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (6 * all.H) + 4 * all.H)
+      : term == 1 ? (all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H)
+      : term == 2 ? (all.d + (step * all.B + row) * (6 * all.H) + 2 * all.H)
+      : (all.d + (step * all.B + row) * (6 * all.H) + all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_kept_3_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
+      real* const to_dW_m_x = (real*)(all.d + (step * all.B + row) * (6 * all.H));
+      real* const at_W_m_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H));
+      real* const to_v47 = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H);
+      const V kept_3_ = load(at_kept_3_ + unit, count);
+      const V dW_m_x = result[0] * kept_3_;
+      store(to_dW_m_x + unit, dW_m_x, count);
+      const V W_m_x = load(at_W_m_x + unit, count);
+      const V v47 = result[0] * W_m_x;
+      store(to_v47 + unit, v47, count);
+    });
+}
+
+static void backward_2(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_1[] = {all.H};
+  product<1>(all.panel_1, 1, all.H, widths_1, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const to_v50 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v50 = result[0];
+      store(to_v50 + unit, v50, count);
+    });
+}

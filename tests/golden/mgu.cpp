@@ -1,0 +1,116 @@
+// mgu: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph eafed28d376b10fa
+//
+// f_t = σ(W_f x_t + U_f h_{t-1} + b_f)
+// n_t = tanh(W_n x_t + U_n (f_t ⊙ h_{t-1}) + b_n)
+// h_t = (1 - f_t) ⊙ h_{t-1} + f_t ⊙ n_t
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_v6 = (real*)(all.kept + (step * all.B + row) * (all.H));
+      real* const to_v6_2 = (real*)(all.scratch + row * (all.H));
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V f = sigmoid_((W_f_x + result[0]));
+      store(to_f + unit, f, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V v6 = f * h_prev;
+      if (all.keep) store(to_v6 + unit, v6, count);
+      store(to_v6_2 + unit, v6, count);
+    });
+}
+
+static void forward_2(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_1[] = {all.H};
+  product<1>(all.panel_1, 1, all.H, widths_1, share,
+    [&](int term, int64_t row) -> const real* { return (all.scratch + row * (all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const to_n_ = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_n_x = load(at_W_n_x + unit, count);
+      const V n_ = tanh_((W_n_x + result[0]));
+      if (all.keep) store(to_n_ + unit, n_, count);
+      const V f = load(at_f + unit, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V h = ((1 - f) * h_prev) + (f * n_);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const to_v9 = (real*)(all.scratch + row * (3 * all.H) + all.H);
+    real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+    real* const at_n_ = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const to_dW_n_x = (real*)(all.d + (step * all.B + row) * (2 * all.H) + all.H);
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v9 = dh_next + dy;
+      store(to_v9 + unit, v9, count);
+      const V f = load(at_f + unit, count);
+      const V dn_ = v9 * f;
+      const V n_ = load(at_n_ + unit, count);
+      const V dW_n_x = dn_ * (1 - (n_ * n_));
+      store(to_dW_n_x + unit, dW_n_x, count);
+      collect(sums + all.H + unit, dW_n_x, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (2 * all.H) + all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const to_v6 = (real*)(all.scratch + row * (3 * all.H));
+      real* const at_v9 = (real*)(all.scratch + row * (3 * all.H) + all.H);
+      real* const at_n_ = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (2 * all.H));
+      real* const to_v19 = (real*)(all.scratch + row * (3 * all.H) + 2 * all.H);
+      const V f = load(at_f + unit, count);
+      const V v6 = 1 - f;
+      store(to_v6 + unit, v6, count);
+      const V v9 = load(at_v9 + unit, count);
+      const V n_ = load(at_n_ + unit, count);
+      const V h_prev = load(at_h_prev + unit, count);
+      const V df_ = ((v9 * n_) + (-(v9 * h_prev))) + (result[0] * h_prev);
+      const V dW_f_x = df_ * (f * v6);
+      store(to_dW_f_x + unit, dW_f_x, count);
+      collect(sums + 0 + unit, dW_f_x, count);
+      store(to_v19 + unit, result[0], count);
+    });
+}
+
+static void backward_2(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_1[] = {all.H};
+  product<1>(all.panel_1, 1, all.H, widths_1, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (2 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_v9 = (real*)(all.scratch + row * (3 * all.H) + all.H);
+      real* const at_v6 = (real*)(all.scratch + row * (3 * all.H));
+      real* const at_v19 = (real*)(all.scratch + row * (3 * all.H) + 2 * all.H);
+      real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+      real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v9 = load(at_v9 + unit, count);
+      const V v6 = load(at_v6 + unit, count);
+      const V v19 = load(at_v19 + unit, count);
+      const V f = load(at_f + unit, count);
+      const V dh_prev_ = ((v9 * v6) + (v19 * f)) + result[0];
+      store(to_dh_prev_ + unit, dh_prev_, count);
+    });
+}

@@ -1,0 +1,130 @@
+// peephole: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph 1645a059fa2cba83
+//
+// i_t = σ(W_i x_t + U_i h_{t-1} + p_i ⊙ c_{t-1} + b_i)
+// f_t = σ(W_f x_t + U_f h_{t-1} + p_f ⊙ c_{t-1} + b_f)
+// g_t = tanh(W_g x_t + U_g h_{t-1} + b_g)
+// c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+// o_t = σ(W_o x_t + U_o h_{t-1} + p_o ⊙ c_t + b_o)
+// h_t = o_t ⊙ tanh(c_t)
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<4>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_p_i = (real*)(all.p_i);
+      real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+      real* const at_W_i_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const to_i = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const at_p_f = (real*)(all.p_f);
+      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const at_W_g_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const to_g = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+      real* const at_p_o = (real*)(all.p_o);
+      real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V p_i = load(at_p_i + unit, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V W_i_x = load(at_W_i_x + unit, count);
+      const V i = sigmoid_(((W_i_x + (p_i * c_prev)) + result[0]));
+      if (all.keep) store(to_i + unit, i, count);
+      const V p_f = load(at_p_f + unit, count);
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V f = sigmoid_(((W_f_x + (p_f * c_prev)) + result[1]));
+      if (all.keep) store(to_f + unit, f, count);
+      const V W_g_x = load(at_W_g_x + unit, count);
+      const V g = tanh_((W_g_x + result[2]));
+      if (all.keep) store(to_g + unit, g, count);
+      const V c = (f * c_prev) + (i * g);
+      store(to_c + unit, c, count);
+      const V p_o = load(at_p_o + unit, count);
+      const V W_o_x = load(at_W_o_x + unit, count);
+      const V o = sigmoid_(((W_o_x + (p_o * c)) + result[3]));
+      if (all.keep) store(to_o + unit, o, count);
+      const V h = o * tanh_(c);
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const at_p_o = (real*)(all.p_o);
+    real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
+    real* const at_g = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const at_i = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const to_dW_g_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const at_p_f = (real*)(all.p_f);
+    real* const to_dW_i_x = (real*)(all.d + (step * all.B + row) * (4 * all.H));
+    real* const at_p_i = (real*)(all.p_i);
+    real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V c = load(at_c + unit, count);
+      const V v13 = tanh_(c);
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v16 = dh_next + dy;
+      const V do_ = v16 * v13;
+      const V o = load(at_o + unit, count);
+      const V dW_o_x = do_ * (o * (1 - o));
+      store(to_dW_o_x + unit, dW_o_x, count);
+      collect(sums + 6 * all.H + unit, dW_o_x, count);
+      const V dp_o = dW_o_x * c;
+      collect(sums + 2 * all.H + unit, dp_o, count);
+      const V p_o = load(at_p_o + unit, count);
+      const V dc_next = load(at_dc_next + unit, count);
+      const V dc_ = (dc_next + ((v16 * o) * (1 - (v13 * v13)))) + (dW_o_x * p_o);
+      const V g = load(at_g + unit, count);
+      const V di_ = dc_ * g;
+      const V i = load(at_i + unit, count);
+      const V dg_ = dc_ * i;
+      const V c_prev = load(at_c_prev + unit, count);
+      const V df_ = dc_ * c_prev;
+      const V f = load(at_f + unit, count);
+      const V dW_g_x = dg_ * (1 - (g * g));
+      store(to_dW_g_x + unit, dW_g_x, count);
+      collect(sums + 5 * all.H + unit, dW_g_x, count);
+      const V dW_f_x = df_ * (f * (1 - f));
+      store(to_dW_f_x + unit, dW_f_x, count);
+      collect(sums + 4 * all.H + unit, dW_f_x, count);
+      const V dp_f = dW_f_x * c_prev;
+      collect(sums + all.H + unit, dp_f, count);
+      const V p_f = load(at_p_f + unit, count);
+      const V dW_i_x = di_ * (i * (1 - i));
+      store(to_dW_i_x + unit, dW_i_x, count);
+      collect(sums + 3 * all.H + unit, dW_i_x, count);
+      const V dp_i = dW_i_x * c_prev;
+      collect(sums + 0 + unit, dp_i, count);
+      const V p_i = load(at_p_i + unit, count);
+      const V dc_prev_ = ((dc_ * f) + (dW_f_x * p_f)) + (dW_i_x * p_i);
+      store(to_dc_prev_ + unit, dc_prev_, count);
+    });
+  }
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H, all.H, all.H, all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H)
+      : term == 1 ? (all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H)
+      : term == 2 ? (all.d + (step * all.B + row) * (4 * all.H) + all.H)
+      : (all.d + (step * all.B + row) * (4 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const to_v55 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+      const V v55 = result[0];
+      store(to_v55 + unit, v55, count);
+    });
+}

@@ -1,0 +1,88 @@
+// qrnn: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph c9cba636601cfa88
+//
+// n_t = tanh(W_n x_t + b_n)
+// f_t = σ(W_f x_t + b_f)
+// o_t = σ(W_o x_t + b_o)
+// c_t = f_t ⊙ c_{t-1} + (1 - f_t) ⊙ n_t
+// h_t = o_t ⊙ c_t
+
+static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const to_n_ = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V f = sigmoid_(W_f_x);
+      if (all.keep) store(to_f + unit, f, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V W_n_x = load(at_W_n_x + unit, count);
+      const V n_ = tanh_(W_n_x);
+      if (all.keep) store(to_n_ + unit, n_, count);
+      const V c = ((1 - f) * n_) + (f * c_prev);
+      store(to_c + unit, c, count);
+      const V W_o_x = load(at_W_o_x + unit, count);
+      const V o = sigmoid_(W_o_x);
+      if (all.keep) store(to_o + unit, o, count);
+      const V h = o * c;
+      store(to_h + unit, h, count);
+    });
+  }
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
+    real* const at_n_ = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const to_dW_n_x = (real*)(all.d + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (3 * all.H));
+    real* const to_v30 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V f = load(at_f + unit, count);
+      const V v3 = 1 - f;
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V v9 = dh_next + dy;
+      const V c = load(at_c + unit, count);
+      const V do_ = v9 * c;
+      const V o = load(at_o + unit, count);
+      const V dW_o_x = do_ * (o * (1 - o));
+      store(to_dW_o_x + unit, dW_o_x, count);
+      collect(sums + 2 * all.H + unit, dW_o_x, count);
+      const V dc_next = load(at_dc_next + unit, count);
+      const V dc_ = dc_next + (v9 * o);
+      const V n_ = load(at_n_ + unit, count);
+      const V dn_ = dc_ * v3;
+      const V dW_n_x = dn_ * (1 - (n_ * n_));
+      store(to_dW_n_x + unit, dW_n_x, count);
+      collect(sums + all.H + unit, dW_n_x, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V dc_prev_ = dc_ * f;
+      store(to_dc_prev_ + unit, dc_prev_, count);
+      const V df_ = (-(dc_ * n_)) + (dc_ * c_prev);
+      const V dW_f_x = df_ * (f * v3);
+      store(to_dW_f_x + unit, dW_f_x, count);
+      collect(sums + 0 + unit, dW_f_x, count);
+      const V v30 = splat(0);
+      store(to_v30 + unit, v30, count);
+    });
+  }
+}

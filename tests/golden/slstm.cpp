@@ -1,0 +1,191 @@
+// slstm: one step forward and one step back, carried through time.
+// Emitted by Cellwright; do not edit.
+// graph c73be91d726b7638
+//
+// a_t = W_i x_t + R_i h_{t-1} + b_i
+// l_t = -softplus(-(W_f x_t + R_f h_{t-1} + b_f)) + m_{t-1}
+// m_t = where(n_{t-1} = 0, a_t, maximum(a_t, l_t))
+// i_t = exp(a_t - m_t)
+// f_t = exp(l_t - m_t)
+// z_t = tanh(W_z x_t + R_z h_{t-1} + b_z)
+// o_t = σ(W_o x_t + R_o h_{t-1} + b_o)
+// c_t = f_t ⊙ c_{t-1} + i_t ⊙ z_t
+// n_t = f_t ⊙ n_{t-1} + i_t
+// h_t = o_t ⊙ c_t / n_t
+
+static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
+  const int64_t widths_0[] = {all.H};
+  product<4>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      real* const at_W_i_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const to_a = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const to_v12 = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const at_m_prev = (real*)(previous(all.m, all.m_0, step, row, all.B, all.H, all.ring));
+      real* const to_l = (real*)(all.kept + (step * all.B + row) * (3 * all.H));
+      real* const at_n__prev = (real*)(previous(all.n_, all.n__0, step, row, all.B, all.H, all.ring));
+      real* const to_m = (real*)(all.m + ((step & all.ring) * all.B + row) * (all.H));
+      real* const to_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
+      real* const to_f = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+      real* const at_W_z_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const to_z = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+      real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+      real* const to_n_ = (real*)(all.n_ + ((step & all.ring) * all.B + row) * (all.H));
+      real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
+      const V W_i_x = load(at_W_i_x + unit, count);
+      const V a = W_i_x + result[0];
+      if (all.keep) store(to_a + unit, a, count);
+      const V W_f_x = load(at_W_f_x + unit, count);
+      const V v12 = -(W_f_x + result[1]);
+      if (all.keep) store(to_v12 + unit, v12, count);
+      const V m_prev = load(at_m_prev + unit, count);
+      const V l = (-softplus_(v12)) + m_prev;
+      if (all.keep) store(to_l + unit, l, count);
+      const V n__prev = load(at_n__prev + unit, count);
+      const V m = (n__prev == 0) ? a : maximum_(a, l);
+      store(to_m + unit, m, count);
+      const V i = exp_((a - m));
+      if (all.keep) store(to_i + unit, i, count);
+      const V f = exp_((l - m));
+      if (all.keep) store(to_f + unit, f, count);
+      const V W_z_x = load(at_W_z_x + unit, count);
+      const V z = tanh_((W_z_x + result[2]));
+      if (all.keep) store(to_z + unit, z, count);
+      const V W_o_x = load(at_W_o_x + unit, count);
+      const V o = sigmoid_((W_o_x + result[3]));
+      if (all.keep) store(to_o + unit, o, count);
+      const V c_prev = load(at_c_prev + unit, count);
+      const V c = (f * c_prev) + (i * z);
+      store(to_c + unit, c, count);
+      const V n_ = (f * n__prev) + i;
+      store(to_n_ + unit, n_, count);
+      const V h = (o * c) / n_;
+      store(to_h + unit, h, count);
+    });
+}
+
+static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
+    real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
+    real* const at_n_ = (real*)(all.n_ + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_h = (real*)(all.h + (step * all.B + row) * (all.H));
+    real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
+    real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const at_dn__next = (real*)(all.carry_n_ + ((step & 1) * all.B + row) * (all.H));
+    real* const at_n__prev = (real*)(previous(all.n_, all.n__0, step, row, all.B, all.H, all.ring));
+    real* const at_f = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_dn_prev_ = (real*)(all.carry_n_ + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
+    real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const at_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
+    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const to_dW_z_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const at_dm_next = (real*)(all.carry_m + ((step & 1) * all.B + row) * (all.H));
+    real* const at_a = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+    real* const at_l = (real*)(all.kept + (step * all.B + row) * (3 * all.H));
+    real* const to_dl_ = (real*)(all.carry_m + (((step + 1) & 1) * all.B + row) * (all.H));
+    real* const at_kept_12 = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + all.H);
+    real* const to_da_ = (real*)(all.d + (step * all.B + row) * (4 * all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V dh_next = load(at_dh_next + unit, count);
+      const V dy = load(at_dy + unit, count);
+      const V n_ = load(at_n_ + unit, count);
+      const V v24 = (dh_next + dy) / n_;
+      const V h = load(at_h + unit, count);
+      const V c = load(at_c + unit, count);
+      const V do_ = v24 * c;
+      const V o = load(at_o + unit, count);
+      const V dn__next = load(at_dn__next + unit, count);
+      const V dn_ = dn__next + (-(v24 * h));
+      const V n__prev = load(at_n__prev + unit, count);
+      const V f = load(at_f + unit, count);
+      const V dn_prev_ = dn_ * f;
+      store(to_dn_prev_ + unit, dn_prev_, count);
+      const V dc_next = load(at_dc_next + unit, count);
+      const V dc_ = dc_next + (v24 * o);
+      const V z = load(at_z + unit, count);
+      const V i = load(at_i + unit, count);
+      const V dz_ = dc_ * i;
+      const V c_prev = load(at_c_prev + unit, count);
+      const V dc_prev_ = dc_ * f;
+      store(to_dc_prev_ + unit, dc_prev_, count);
+      const V dW_o_x = do_ * (o * (1 - o));
+      store(to_dW_o_x + unit, dW_o_x, count);
+      collect(sums + 3 * all.H + unit, dW_o_x, count);
+      const V dW_z_x = dz_ * (1 - (z * z));
+      store(to_dW_z_x + unit, dW_z_x, count);
+      collect(sums + 2 * all.H + unit, dW_z_x, count);
+      const V df_ = (dn_ * n__prev) + (dc_ * c_prev);
+      const V v49 = df_ * f;
+      const V di_ = dn_ + (dc_ * z);
+      const V v52 = di_ * i;
+      const V dm_next = load(at_dm_next + unit, count);
+      const V dm_ = (dm_next + (-v49)) + (-v52);
+      const V v57 = (n__prev == 0) ? splat(0) : dm_;
+      const V a = load(at_a + unit, count);
+      const V l = load(at_l + unit, count);
+      const V v61 = (a == l) ? (v57 * (real)0.5) : splat(0);
+      const V dl_ = v49 + ((a < l) ? v57 : v61);
+      store(to_dl_ + unit, dl_, count);
+      const V kept_12 = load(at_kept_12 + unit, count);
+      const V dW_f_x = -((-dl_) * sigmoid_(kept_12));
+      store(to_dW_f_x + unit, dW_f_x, count);
+      collect(sums + all.H + unit, dW_f_x, count);
+      const V da_ = (v52 + ((n__prev == 0) ? dm_ : splat(0))) + ((l < a) ? v57 : v61);
+      store(to_da_ + unit, da_, count);
+      collect(sums + 0 + unit, da_, count);
+    });
+  }
+  const int64_t widths_0[] = {all.H};
+  product<1>(all.panel_0, 1, all.H, widths_0, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      store((real*)(all.scratch + row * (4 * all.H)) + unit, result[0], count);
+    });
+  const int64_t widths_1[] = {all.H};
+  product<1>(all.panel_1, 1, all.H, widths_1, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      store((real*)(all.scratch + row * (4 * all.H) + all.H) + unit, result[0], count);
+    });
+  const int64_t widths_2[] = {all.H};
+  product<1>(all.panel_2, 1, all.H, widths_2, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + all.H); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      store((real*)(all.scratch + row * (4 * all.H) + 2 * all.H) + unit, result[0], count);
+    });
+  const int64_t widths_3[] = {all.H};
+  product<1>(all.panel_3, 1, all.H, widths_3, share,
+    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H)); },
+    [&](int64_t row, int64_t unit, auto count, const V* result) {
+      store((real*)(all.scratch + row * (4 * all.H) + 3 * all.H) + unit, result[0], count);
+    });
+}
+
+static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
+  for (int64_t n = 0; n < share.count; n++) {
+    const int64_t row = share.rows[n];
+    real* const at_v42 = (real*)(all.scratch + row * (4 * all.H));
+    real* const at_v47 = (real*)(all.scratch + row * (4 * all.H) + all.H);
+    real* const at_v72 = (real*)(all.scratch + row * (4 * all.H) + 2 * all.H);
+    real* const at_v76 = (real*)(all.scratch + row * (4 * all.H) + 3 * all.H);
+    real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
+    each_vector(all.H, [&](int64_t unit, auto count) {
+      const V v42 = load(at_v42 + unit, count);
+      const V v47 = load(at_v47 + unit, count);
+      const V v72 = load(at_v72 + unit, count);
+      const V v76 = load(at_v76 + unit, count);
+      const V dh_prev_ = ((v42 + v47) + v72) + v76;
+      store(to_dh_prev_ + unit, dh_prev_, count);
+    });
+  }
+}
