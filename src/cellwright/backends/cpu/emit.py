@@ -87,7 +87,7 @@ def _widths(hoisted: Hoisted, made: Recurrence) -> dict[str, Dim]:
 
 
 _COMMON = """\
-typedef void (*Run)(void (*task)(void* data, int index), void* data, int n);
+typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, int n);
 
 // The rows of thread `part`: the longest sequences first.
 template <class All> INLINE Share share_of(const All& all, int part) {
@@ -291,7 +291,7 @@ def _forward_time(w: _Writer, calls: str) -> str:
             f"{'-1' if state == w.states[0] else 'all.ring'}), ({size}) * sizeof(real));"
         )
     return f"""\
-static void forward_through_time(void* data, int part) {{
+static void forward_through_time(void* data, int part, int parts) {{
   const Forward& all = *(const Forward*)data;
   NoDenormals quiet;
   const Share mine = share_of(all, part);
@@ -326,7 +326,7 @@ def _backward_time(w: _Writer, calls: str) -> str:
         )
     from_dim = size_text(w.sums_width)
     return f"""\
-static void backward_through_time(void* data, int part) {{
+static void backward_through_time(void* data, int part, int parts) {{
   const Backward& all = *(const Backward*)data;
   NoDenormals quiet;
   const Share mine = share_of(all, part);

@@ -83,7 +83,14 @@ def _prelude() -> str:
 
 @lru_cache(maxsize=1)
 def _pool() -> ctypes.CDLL:
-    return library((_HERE / "pool.cpp").read_text(), "pool")
+    """The threads. torch's own OpenMP team does the work where it can be found (GNU's entry, which LLVM's and
+    Intel's runtimes offer too)."""
+    pool = library((_HERE / "pool.cpp").read_text(), "pool")
+    process = ctypes.CDLL(None)
+    names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+    if all(hasattr(process, name) for name in names):
+        pool.use_team(*(getattr(process, name) for name in names))
+    return pool
 
 
 def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:

@@ -1,51 +1,98 @@
 // Matrix products of many rows with one packed matrix: panels of U lie gate beside gate, a tile of rows and
 // vectors is summed in registers, and `use` gets each result while it is hot.
 //
-// Panel: for every tile of units, for every term, for every k: for each vector of the tile: for each gate g: L reals.
+// Panel: for every tile of units, for every slice of its gates, for every term, for every k: W vectors of L reals.
 template <int G> struct Tile {
   enum {
-    vectors = G == 1 ? 4 : G == 2 ? 2 : 1,
+    most = REGISTERS == 32 ? 4 : 3,
+    vectors = G == 1 ? (REGISTERS == 32 ? 4 : 2) : G == 2 && REGISTERS == 32 ? 2 : 1,
     width = vectors * G,
-    budget = REGISTERS == 32 ? 24 : 12,
-    rows = width >= budget ? 1 : budget / width
+    slices = width <= most ? 1 : width % 2 == 0 && width / 2 <= most ? 2 : width % 4 == 0 ? width / 2 : width % 3 == 0 ? width / 3 : width,
+    each = width / slices,
+    rows = (REGISTERS == 32 ? 24 : 12) / each
   };
 };
 
 INLINE int64_t tiles_of(int64_t units, int vectors) { return (units + vectors * L - 1) / (vectors * L); }
 
-// The results of R rows x W vectors over all terms; `row[term * R + r]` points to row r's operand.
-template <int R, int W>
-static void multiply(const real* panel, int terms, const int64_t* widths, const real* const* row, V* out) {
-  V sum[R][W];
+// Keeps a value in a register: read once, used by many sums. Left alone, GCC reads it again for each.
+#if defined(__x86_64__) || defined(__i386__)
+#define HELD(v) __asm__("" : "+v"(v))
+#elif defined(__aarch64__)
+#define HELD(v) __asm__("" : "+w"(v))
+#else
+#define HELD(v)
+#endif
+
+// sum[r][w] += p[r][k] * panel[w]: the smaller side is held, the larger read one by one.
+template <int R, int W> INLINE void add_products(V (&sum)[R][W], const real* panel, const real* const (&p)[R], int64_t k) {
+  if constexpr (W > R) {
+    V value[R];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
+    for (int r = 0; r < R; r++) value[r] = splat(p[r][k]);
 #pragma GCC unroll 32
-    for (int w = 0; w < W; w++) sum[r][w] = (V){};
+    for (int w = 0; w < W; w++) {
+      V u = load(panel + w * L, All());
+      HELD(u);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; r++) sum[r][w] += value[r] * u;
+    }
+  } else {
+    V u[W];
+#pragma GCC unroll 32
+    for (int w = 0; w < W; w++) {
+      u[w] = load(panel + w * L, All());
+      HELD(u[w]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      V value = splat(p[r][k]);
+      HELD(value);
+#pragma GCC unroll 32
+      for (int w = 0; w < W; w++) sum[r][w] += value * u[w];
+    }
+  }
+}
+
+// The results of R rows x W vectors over all terms; `row[term * R + r]` points to row r's operand.
+// Few sums at a time would wait for each other: then several k run beside each other (N of them).
+template <int R, int W>
+static void multiply(const real* panel, int terms, const int64_t* widths, const real* const* row, V* out, int stride) {
+  enum { N = R * W >= 8 ? 1 : R * W >= 4 ? 2 : 4 };
+  V sum[N][R][W];
+#pragma GCC unroll 4
+  for (int n = 0; n < N; n++)
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 32
+      for (int w = 0; w < W; w++) sum[n][r][w] = (V){};
   for (int term = 0; term < terms; term++) {
     const real* p[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) p[r] = row[term * R + r];
     const int64_t width = widths[term];
-    for (int64_t k = 0; k < width; k++, panel += W * L) {
-#pragma GCC unroll 32
-      for (int w = 0; w < W; w++) {
-        const V u = load(panel + w * L, All());
-#pragma GCC unroll 16
-        for (int r = 0; r < R; r++) sum[r][w] += p[r][k] * u;
-      }
-    }
+    int64_t k = 0;
+    for (; k + N <= width; k += N)
+#pragma GCC unroll 4
+      for (int n = 0; n < N; n++, panel += W * L) add_products<R, W>(sum[n], panel, p, k + n);
+    for (; k < width; k++, panel += W * L) add_products<R, W>(sum[0], panel, p, k);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 32
-    for (int w = 0; w < W; w++) out[r * W + w] = sum[r][w];
+    for (int w = 0; w < W; w++) {
+      V whole = sum[0][r][w];
+#pragma GCC unroll 4
+      for (int n = 1; n < N; n++) whole += sum[n][r][w];
+      out[r * stride + w] = whole;
+    }
 }
 
 template <int R, int W>
-INLINE void multiply_up_to(int n, const real* panel, int terms, const int64_t* widths, const real* const* row, V* out) {
-  if constexpr (R == 1) multiply<1, W>(panel, terms, widths, row, out);
-  else if (n == R) multiply<R, W>(panel, terms, widths, row, out);
-  else multiply_up_to<R - 1, W>(n, panel, terms, widths, row, out);
+INLINE void multiply_up_to(int n, const real* panel, int terms, const int64_t* widths, const real* const* row, V* out, int stride) {
+  if constexpr (R == 1) multiply<1, W>(panel, terms, widths, row, out, stride);
+  else if (n == R) multiply<R, W>(panel, terms, widths, row, out, stride);
+  else multiply_up_to<R - 1, W>(n, panel, terms, widths, row, out, stride);
 }
 
 // Which rows and which tiles of units this thread works on.
@@ -60,7 +107,7 @@ struct Share {
 template <int G, int TERMS, class Operand, class Use>
 INLINE void product(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
                     const Share& share, Operand operand, Use use) {
-  enum { R = Tile<G>::rows, W = Tile<G>::width, B = Tile<G>::vectors };
+  enum { R = Tile<G>::rows, W = Tile<G>::width, E = Tile<G>::each, S = Tile<G>::slices, B = Tile<G>::vectors };
   int64_t depth = 0;
   for (int term = 0; term < TERMS; term++) depth += widths[term];
   const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
@@ -74,7 +121,8 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
       for (int term = 0; term < TERMS; term++)
         for (int r = 0; r < n; r++) row[term * n + r] = operand(term, share.rows[at + r]) + block * widths[term];
       V out[R * W];
-      multiply_up_to<R, W>(n, panel, TERMS, widths, row, out);
+      for (int slice = 0; slice < S; slice++)
+        multiply_up_to<R, E>(n, panel + slice * depth * E * L, TERMS, widths, row, out + slice * E, W);
       for (int r = 0; r < n; r++)
         for (int v = 0; v < B; v++) {
           const int64_t unit = first + v * L, left = units - unit;
@@ -94,18 +142,25 @@ template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_
 template <int G>
 static void pack(real* panel, int64_t blocks, int64_t units, int terms, const int64_t* widths,
                  const real* const* matrices, const bool* turned) {
-  enum { W = Tile<G>::width, B = Tile<G>::vectors };
+  enum { E = Tile<G>::each, S = Tile<G>::slices, B = Tile<G>::vectors };
   for (int64_t block = 0; block < blocks; block++)
     for (int64_t first = 0; first < units; first += B * L)
-      for (int term = 0; term < terms; term++)
-        for (int64_t k = 0; k < widths[term]; k++, panel += W * L)
-          for (int v = 0; v < B; v++)
-            for (int g = 0; g < G; g++) {
-              const real* m = matrices[term * G + g] + block * units * widths[term];
-              real* to = panel + (v * G + g) * L;
+      for (int slice = 0; slice < S; slice++)
+        for (int term = 0; term < terms; term++) {
+          const real* from[E];
+          bool across[E];
+          int64_t start[E];
+          for (int e = 0; e < E; e++) {
+            const int at = slice * E + e, matrix = term * G + at % G;
+            from[e] = matrices[matrix] + block * units * widths[term];
+            across[e] = turned[matrix];
+            start[e] = first + at / G * L;
+          }
+          for (int64_t k = 0; k < widths[term]; k++)
+            for (int e = 0; e < E; e++, panel += L)
               for (int l = 0; l < L; l++) {
-                const int64_t unit = first + v * L + l;
-                to[l] = unit >= units ? 0 : turned[term * G + g] ? m[k * units + unit] : m[unit * widths[term] + k];
+                const int64_t unit = start[e] + l;
+                panel[l] = unit >= units ? 0 : across[e] ? from[e][k * units + unit] : from[e][unit * widths[term] + k];
               }
-            }
+        }
 }
