@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from cellwright.cli.compare import _split
 from cellwright.tasks.load import load_run
 
 COMPARE = ("compare", "classify", "texts.csv", "--units", "4", "--embedding", "4", "--epochs", "1", "--quiet")
@@ -40,15 +37,3 @@ def test_each_cell_is_announced(call) -> None:
     notices = said.err.splitlines()
     assert "elman:" in notices and "mlp:" in notices
     assert sum(line.startswith("data: ") for line in notices) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("a,b", ["a", "b"]),
-        ("elman(nonlinearity='relu', eps=1),b", ["elman(nonlinearity='relu', eps=1)", "b"]),
-        ("a,", ["a", ""]),
-    ],
-)
-def test_names_are_split_outside_of_brackets(text: str, names: list[str]) -> None:
-    assert _split(text) == names

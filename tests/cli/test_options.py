@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from cellwright.cli.options import COLUMNS, with_settings
+from cellwright.cli.options import COLUMNS, split_names, with_settings
 from cellwright.cli.reading import run_folder
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.load import TASKS, task_class
@@ -102,3 +102,16 @@ def test_columns_are_settings_of_the_tasks() -> None:
 )
 def test_the_run_folder_is_named_after_task_and_data(data: str, folder: str) -> None:
     assert run_folder("forecast", data).as_posix() == folder
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b", ["a", "b"]),
+        ("elman(nonlinearity='relu', eps=1),b", ["elman(nonlinearity='relu', eps=1)", "b"]),
+        (" a, ,", ["a"]),
+        ("", []),
+    ],
+)
+def test_names_are_split_outside_of_brackets(text: str, names: list[str]) -> None:
+    assert split_names(text) == names

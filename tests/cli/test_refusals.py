@@ -101,6 +101,15 @@ ONE_CLASS = lines("text,label", [f"film number {k},good" for k in range(20)])
 UNSEEN = lines("text,label", ["a good film,good", "a middling film,middling"])
 MIXED = "text,label\n好,1\n".encode() + "坏,0\n".encode("gb18030")
 CELLS = "from cellwright import cell, tanh\n@cell\ndef fast(x, h, *, W, U):\n    h = tanh(W @ x + V @ h)\n    return h\n"
+HEADS = (
+    CELLS.replace("U):", 'R: "[2, H/2, H/2]"):')
+    .replace("V @ h", "blocks(R, h)")
+    .replace("tanh\n", "blocks, tanh\n")
+    .replace("fast", "heads")
+)
+GAP_CELL = (
+    CELLS.replace("h, *,", 'h, dt: "input []", *,').replace("V @ h", "dt * (U @ h)").replace("fast", "gap")
+)
 
 # One row a line: the table is to be read down its columns.
 # fmt: off
@@ -158,6 +167,16 @@ SETTINGS = (
     Refusal("describe without units", "describe lstm --units 0", ("units must be at least 1, got 0",)),
     Refusal("describe no number", "describe lstm --inputs x", ("--inputs", "got x", "expected a whole number")),
     Refusal("unknown view", "show lstm --as picture", ("no such view", "picture", "latex")),
+    Refusal("unknown cell to time", "bench --cells lsmt", ("unknown cell", "lsmt", "did you mean lstm?")),
+    Refusal("no cell to time", "bench --cells ,", ("no cell to time", "--cells")),
+    Refusal("a shape of three numbers", "bench --shape 100,32,64", ("a shape is four whole numbers", "got 100,32,64", "T,B,I,H such as")),
+    Refusal("a shape with a 0", "bench --shape 100,0,64,128", ("at least 1", "got 100,0,64,128")),
+    Refusal("a shape of words", "bench --shape T,B,I,H", ("a shape is four whole numbers", "got T,B,I,H")),
+    Refusal("a cell that does not fit the shape", "bench --cells mine.py:heads --shape 2,1,2,3", ("does not fit this shape", "2,1,2,3", "H/2"), file("mine.py", HEADS)),
+    Refusal("a cell with a further input", "bench --cells mine.py:gap --shape 2,1,2,3", ("a further input", "mine.py:gap", "got dt"), file("mine.py", GAP_CELL)),
+    Refusal("timed not once", "bench --repetitions 0", ("repetitions must be at least 1, got 0",)),
+    Refusal("timed in bfloat8", "bench --dtype bfloat8", ("no such dtype", "bfloat8", "float32 or float64")),
+    Refusal("timed on no thread", "bench --threads 0", ("threads must be at least 1, got 0",)),
     Refusal("unknown cell to show", "show grru", ("unknown cell", "grru", "did you mean gru?")),
 )
 
@@ -224,6 +243,8 @@ OUTPUTS = (
     Refusal("resumed with other units", "train classify texts.csv --out runs/classify --resume --units 8", ("started with another units", "got 8", "expected 4"), run="classify"),
     Refusal("resumed with other data", "train classify a.csv --out runs/classify --resume", ("not those the run was started with", "the same data"), file("a.csv", lines("text,label", [f"one more {w} {k},{w}" for k in range(30) for w in ("yes", "no")])), "classify"),
     Refusal("resumed as another task", "train forecast sales.csv --out runs/classify --resume", ("another task", "classify"), run="classify"),
+    Refusal("times into no folder", "bench --out no/b.json", ("cannot write the results", "no/b.json", "no folder no")),
+    Refusal("times into a folder", "bench --out box", ("cannot write the results", "box", "a folder"), file("box/a.csv", "x")),
     Refusal("one cell to compare", "compare classify texts.csv --cells lstm", ("nothing to compare", "lstm")),
     Refusal("a cell twice", "compare classify texts.csv --cells lstm,gru,lstm", ("a cell is named twice", "lstm")),
     Refusal("an unknown cell to compare", "compare classify texts.csv --cells lstm,gro", ("unknown cell", "gro", "did you mean gru?")),

@@ -10,7 +10,7 @@ import typer
 
 from cellwright.checkpoint import to_json
 from cellwright.cli.announce import Announced
-from cellwright.cli.options import with_settings
+from cellwright.cli.options import split_names, with_settings
 from cellwright.cli.reading import sizes, test_part
 from cellwright.cli.scores import columns_of
 from cellwright.cli.screen import table
@@ -45,7 +45,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         settings: dict[str, Any],
     ) -> None:
         estimator = cls(**settings)
-        models = contenders(estimator, [name.strip() for name in _split(cells) if name.strip()])
+        models = contenders(estimator, split_names(cells))
         material = estimator.read(data)
         held = test_part(estimator, test)
         if held is None:
@@ -61,18 +61,6 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         print(to_json(board.document(), indent=1)) if as_json else _print(board)
 
     return with_settings(cls, run, without=("cell",))
-
-
-def _split(cells: str) -> list[str]:
-    """Names at the commas that are in no brackets: `elman(nonlinearity='relu'),lstm`."""
-    names, depth = [""], 0
-    for letter in cells:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            names.append("")
-        else:
-            names[-1] += letter
-    return names
 
 
 def _print(board: Leaderboard) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Callable
 
 import torch
@@ -15,6 +14,7 @@ from cellwright.cli.screen import table
 from cellwright.cli.version import of
 from cellwright.nn import Recurrent
 from cellwright.runtime.choose import BACKENDS, explain
+from cellwright.testing.machine import first_line
 
 PROBES = ("lstm", "peephole")
 
@@ -46,19 +46,11 @@ def _compiler() -> str:
     if compiler is None:
         looked = f"$CXX ({os.environ.get('CXX') or 'not set'}), c++, g++, clang++, the ziglang package"
         return f"none: looked for {looked}; cells run without kernels of their own"
-    return f"{' '.join(compiler.command)} ({_first_line(compiler.command[0])})"
+    return f"{' '.join(compiler.command)} ({first_line(compiler.command[0])})"
 
 
 def _vectors() -> str:
     return ", ".join(vector_units()) or "none that the kernels know by name"
-
-
-def _first_line(compiler: str) -> str:
-    try:
-        said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=10).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"but it does not run: {error}"
-    return said.splitlines()[0] if said else "it says nothing"
 
 
 def _backend(cell: str) -> str:

@@ -39,6 +39,22 @@ def real(text: str) -> float:
         raise typer.BadParameter(f"got {text}, expected a number") from None
 
 
+def split_names(text: str) -> list[str]:
+    """Names between commas that are in no brackets.
+
+    >>> split_names("elman(nonlinearity='relu'), lstm")
+    ["elman(nonlinearity='relu')", 'lstm']
+    """
+    found, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [name.strip() for name in found if name.strip()]
+
+
 def with_settings(
     cls: type[Estimator[Any, Any]], function: Callable[..., None], without: tuple[str, ...] = ()
 ) -> Callable[..., None]:

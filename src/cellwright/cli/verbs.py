@@ -51,6 +51,7 @@ VERBS = (
     Row("describe", "parameters and multiply-adds per step, by equation", LOOKING),
     Row("data", "the bundled samples", MACHINE),
     Row("doctor", "what this machine can run", MACHINE),
+    Row("bench", "how fast cells train on this machine, beside torch.nn", MACHINE),
     Row("version", "the versions of Cellwright, Python and torch", MACHINE),
 )
 TASKS = (
@@ -59,7 +60,7 @@ TASKS = (
     Row("generate", "more text like a text file"),
 )
 WITH_TASK = ("train", "compare")
-LATER_VERBS = ("stream", "inspect", "bench", "tune")
+LATER_VERBS = ("stream", "inspect", "tune")
 LATER_TASKS = ("tag", "translate", "transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 

@@ -102,7 +102,7 @@ def assert_close(got: Tensor, expected: Tensor) -> None:
             f"got {got.dtype} {list(got.shape)}, expected {expected.dtype} {list(expected.shape)}"
         )
     tolerance = TOLERANCES[got.dtype]
-    error, allowed = _distance(got, expected.double()), tolerance.times_eager * tolerance.floor
+    error, allowed = distance(got, expected.double()), tolerance.times_eager * tolerance.floor
     if not error <= allowed:
         raise CheckError(f"the tensors differ: relative error {error:.2e}, allowed {allowed:.2e}")
 
@@ -153,17 +153,17 @@ def check_backend(
 ) -> Iterator[Row]:
     """The rows of one backend against the float64 reference; `long` adds the sequence of 1,100 steps."""
     plan = plan_of(cell.graph)
-    for dtype, tolerance in TOLERANCES.items():
+    for dtype in TOLERANCES:
         label = str(dtype).removeprefix("torch.")
         for case in (*CASES, LONG) if long and dtype == torch.float32 else CASES:
             call = draw(cell, case, dtype, hidden)
             if backend.refuses(plan, call) is None:
-                yield _compare(cell, backend, name, call, f"{case.name}, {label}", tolerance)
+                yield compare(cell, backend, name, call, f"{case.name}, {label}")
         yield _cut_anywhere(cell, backend, name, dtype, hidden)
     yield _fifty_steps(cell, backend, name, hidden)
 
 
-def _distance(got: Tensor, expected: Tensor) -> float:
+def distance(got: Tensor, expected: Tensor) -> float:
     """The largest difference over the largest expected value; infinite where either is not a number."""
     if got.shape != expected.shape:
         return math.inf
@@ -184,7 +184,7 @@ def _check_reference(cell: Cell, hidden: int | None) -> Iterator[Row]:
             yield Row(f"{case.name}, float64 against the text", "eager", float(out.y.numel()), 0.0)
             continue
         got, expected = everything(eager.run(plan, call), call), everything(by_the_text(cell, call), call)
-        worst = max(_distance(got[name], value) for name, value in expected.items())
+        worst = max(distance(got[name], value) for name, value in expected.items())
         yield Row(f"{case.name}, float64 against the text", "eager", worst, 100 * tolerance.floor)
     for dtype in TOLERANCES:
         yield _cut_anywhere(cell, eager, "eager", dtype, hidden)
@@ -226,16 +226,19 @@ def _refuse_dead(cell: Cell, call: Call) -> None:
         )
 
 
-def _compare(cell: Cell, backend: Backend, name: str, call: Call, label: str, tolerance: Tolerance) -> Row:
-    """One call: the backend's error against float64, allowed a multiple of the reference's own."""
-    plan = plan_of(cell.graph)
+def compare(cell: Cell, backend: Backend, name: str, call: Call, label: str) -> Row:
+    """One call: the backend's error against float64, allowed a multiple of the reference's own.
+
+    The row is that of the value or gradient that comes nearest to failing.
+    """
+    plan, tolerance = plan_of(cell.graph), TOLERANCES[call.x.dtype]
     exact_call = _in_float64(call)
     exact = everything(eager.run(plan, exact_call), exact_call)
     own = everything(eager.run(plan, call), call)
     got = everything(backend.run(plan, call), call)
     worst = Row(label, name, 0.0, tolerance.floor)
     for key, value in exact.items():
-        error, usual = _distance(got[key], value), _distance(own[key], value)
+        error, usual = distance(got[key], value), distance(own[key], value)
         allowed = min(tolerance.ceiling, max(tolerance.floor, tolerance.times_eager * usual))
         error = error if got[key].dtype == call.x.dtype else math.inf
         if error / allowed > worst.error / worst.allowed:
@@ -266,7 +269,7 @@ def _cut_anywhere(cell: Cell, backend: Backend, name: str, dtype: torch.dtype, h
         second = some(cut, 7, first.states)
         pairs = [(torch.cat([first.y, second.y]), whole.y)]
         pairs += [(second.states[key], whole.states[key]) for key in whole.states]
-        worst = max(worst, *(_distance(a, b.double()) for a, b in pairs))
+        worst = max(worst, *(distance(a, b.double()) for a, b in pairs))
     return Row(f"cut anywhere, {str(dtype).removeprefix('torch.')}", name, worst, TOLERANCES[dtype].floor)
 
 
