@@ -1,5 +1,29 @@
-"""Looking inside: every gate and state by the name it has in the equations. Floor 5."""
+"""Looking inside: every gate and state by its name, the gradient through time, memory, units. Floor 5.
 
+What comes back is tensors or Polars frames; pictures are made from them elsewhere.
+"""
+
+from cellwright.inspect.attribution import sensitivity
+from cellwright.inspect.flow import gradient_flow
+from cellwright.inspect.health import saturation
+from cellwright.inspect.jacobian import jacobians
+from cellwright.inspect.neurons import neurons, probe
+from cellwright.inspect.properties import signal_properties, text_properties
 from cellwright.inspect.record import record
+from cellwright.inspect.span import memory_span, reach
+from cellwright.inspect.spectrum import eigenvalues
 
-__all__ = ["record"]
+__all__ = [
+    "eigenvalues",
+    "gradient_flow",
+    "jacobians",
+    "memory_span",
+    "neurons",
+    "probe",
+    "reach",
+    "record",
+    "saturation",
+    "sensitivity",
+    "signal_properties",
+    "text_properties",
+]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from cellwright.errors import SettingError
+from cellwright.inspect.unroll import need_part, still, time_first
 from cellwright.nn.layer import Layer
 
 
@@ -25,7 +25,7 @@ def record(
 
     Args:
         layer: a `cellwright.nn` layer.
-        x: [T, B, I], or [B, T, I] if the layer is batch_first.
+        x: [T, B, I], [B, T, I] if the layer is batch_first, or [T, I].
         state, lengths: as in the layer's call.
         at: which of the stacked layers, from 0.
         reverse: the backward direction of a bidirectional layer (in the order of x all the same).
@@ -40,14 +40,9 @@ def record(
     >>> list(record(cw.nn.Recurrent("lstm", 3, 4), torch.zeros(5, 2, 3)))
     ['i', 'f', 'g', 'o', 'c', 'h']
     """
-    if not 0 <= at < layer.num_layers or (reverse and not layer.bidirectional):
-        raise SettingError(
-            "the layer has no such part",
-            got=f"layer {at}{', reverse' if reverse else ''}",
-            expected=f"layers 0 to {layer.num_layers - 1}, {layer.directions} direction(s)",
-        )
+    need_part(layer, at, reverse)
     names = tuple(layer.cell.graph.named)
-    steps = x.transpose(0, 1) if layer.batch_first else x
-    _, _, kept = layer.run(steps, state, lengths, record=names)
+    with still(layer):
+        _, _, kept = layer.run(time_first(layer, x), state, lengths, record=names)
     values = kept[at * layer.directions + int(reverse)]
     return {name: values[name] for name in names}

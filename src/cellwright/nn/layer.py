@@ -7,7 +7,7 @@ name, the drop-ins keep torch.nn's packed tensors.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
 
 States = dict[str, Tensor]
+Executor = Callable[[Call], Outcome]
 
 
 class Layer(nn.Module, ABC):
@@ -92,14 +93,17 @@ class Layer(nn.Module, ABC):
         lengths: Tensor | Sequence[int] | None = None,
         record: tuple[str, ...] = (),
         stop: bool = True,
+        execute: Executor | None = None,
     ) -> tuple[Tensor, States, list[States]]:
         """x [T, B, I] -> y [T, B, D*H], states [L*D, B, size], recorded values by layer and direction.
 
         Without `stop` the cells run on over the padding: y before each length is the same, the rest is not.
+        `execute` runs a cell over time in the place of the backends: for those who look inside.
         """
         need_input(x, self.input_size, self._dtype())
         counts = checked_lengths(lengths, x)
         start = self.start(x.shape[1], x)
+        run = execute or self._execute
         begin = start if state is None else checked_state(state, start)
         last: list[States] = []
         kept: list[States] = []
@@ -109,7 +113,7 @@ class Layer(nn.Module, ABC):
                 first = {name: value[len(last)] for name, value in begin.items()}
                 ends = counts if stop else None
                 call = Call(x, first, self.weights(layer, bool(direction)), ends, record=record)
-                y, states, recorded = self._direction(call, counts, bool(direction))
+                y, states, recorded = self._direction(run, call, counts, bool(direction))
                 outputs.append(y)
                 last.append(states)
                 kept.append(recorded)
@@ -135,14 +139,16 @@ class Layer(nn.Module, ABC):
             return traced(self._graph_text, call, self.backend)
         return execute(self.cell.graph, call, self.backend)
 
-    def _direction(self, call: Call, counts: Tensor | None, reverse: bool) -> tuple[Tensor, States, States]:
+    def _direction(
+        self, run: Executor, call: Call, counts: Tensor | None, reverse: bool
+    ) -> tuple[Tensor, States, States]:
         if not reverse:
-            out = self._execute(call)
+            out = run(call)
             return out.y, out.states, out.recorded
         turned = Call(
             reversed_steps(call.x, counts), call.states, call.weights, call.lengths, record=call.record
         )
-        out = self._execute(turned)
+        out = run(turned)
         recorded = {name: reversed_steps(value, counts) for name, value in out.recorded.items()}
         return reversed_steps(out.y, counts), out.states, recorded
 

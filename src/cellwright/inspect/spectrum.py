@@ -1,0 +1,58 @@
+"""The eigenvalues of the recurrent matrices: what a step alone does to the state. Floor 5."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cellwright.compiler.graph import Graph, Node
+from cellwright.inspect.unroll import need_part
+from cellwright.nn.layer import Layer
+
+
+@torch.no_grad()
+def eigenvalues(layer: Layer, *, at: int = 0, reverse: bool = False) -> dict[str, Tensor]:
+    """The eigenvalues of every square matrix that multiplies a state, or a value made of one.
+
+    Args:
+        layer: a `cellwright.nn` layer.
+        at, reverse: which of the stacked layers, and which direction.
+
+    Returns:
+        {name: complex numbers [H], the largest first}; a block-diagonal matrix has those of all its blocks. A
+        matrix with a value that is not finite has NaN.
+
+    Raises:
+        SettingError: no such layer or direction.
+
+    >>> import cellwright as cw
+    >>> list(eigenvalues(cw.nn.Recurrent("gru", 3, 4)))
+    ['U_r', 'U_z', 'U_n']
+    """
+    need_part(layer, at, reverse)
+    weights = layer.weights(at, reverse)
+    found = {}
+    for node in recurrent_matrices(layer.cell.graph):
+        values = _eigenvalues(weights[node.name].detach().double())
+        found[node.name] = values[values.abs().argsort(descending=True)]
+    return found
+
+
+def recurrent_matrices(graph: Graph) -> list[Node]:
+    """The square (or block-diagonal) matrices whose product is with something that depends on a state."""
+    moves = [node.op == "state" for node in graph.nodes]
+    found: dict[str, Node] = {}
+    for k, node in enumerate(graph.nodes):
+        moves[k] = moves[k] or any(moves[o] for o in node.operands)
+        if node.op in ("matmul", "blocks") and moves[node.operands[1]]:
+            matrix = graph.nodes[node.operands[0]]
+            if matrix.op == "parameter" and matrix.shape[-1] == matrix.shape[-2]:
+                found[matrix.name] = matrix
+    return list(found.values())
+
+
+def _eigenvalues(matrix: Tensor) -> Tensor:
+    if not matrix.isfinite().all():
+        return torch.full((matrix.shape[:-1].numel(),), torch.nan, dtype=torch.complex128)
+    values: Tensor = torch.linalg.eigvals(matrix)
+    return values.flatten()
