@@ -4,7 +4,7 @@
 //
 // h_t = tanh(W x_t + U h_{t-1} + b)
 
-typedef void (*Run)(void (*task)(void* data, int index), void* data, int n);
+typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, int n);
 
 // The rows of thread `part`: the longest sequences first.
 template <class All> INLINE Share share_of(const All& all, int part) {
@@ -67,7 +67,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     });
 }
 
-static void forward_through_time(void* data, int part) {
+static void forward_through_time(void* data, int part, int parts) {
   const Forward& all = *(const Forward*)data;
   NoDenormals quiet;
   const Share mine = share_of(all, part);
@@ -181,7 +181,7 @@ static void backward_1(const Backward& all, int64_t step, const Share& share, re
     });
 }
 
-static void backward_through_time(void* data, int part) {
+static void backward_through_time(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   NoDenormals quiet;
   const Share mine = share_of(all, part);

@@ -30,6 +30,7 @@ _VECTORS = (
     "(abs({v}) + 0.5)**tanh({w})", "{v} / (1.0 + abs({v}))", "{v} / (2.0 + tanh({w}))",
     "maximum({v}, {w} + 0.11)", "minimum({v}, {w} - 0.13)", "where({v} < {w} + 0.17, tanh({v}), {w})",
     "where({v} >= 0.19, {v}, 0.5 * {v})", "where({s} <= 0.07, {v}, tanh({v}))",
+    "where({v} == {w}, tanh({v}), {w})",
     "{v} - mean({v})", "{v} - max({v})", "{v} * tanh(sum({v}))", "softmax({v})", "0.2 * cumsum(tanh({v}))",
     "layer_norm({v}, eps=eps)", "layer_norm({v}, {p}, {p}, eps=eps)",
     "concat(part({v}, 1, 2), sigmoid(part({v}, 0, 2)))",
