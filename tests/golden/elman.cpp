@@ -4,6 +4,9 @@
 //
 // h_t = tanh(W x_t + U h_{t-1} + b)
 
+struct Needs {
+  int64_t panels, pile, room;
+};
 typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, int n);
 
 // The rows of thread `part`: the longest sequences first.
@@ -22,34 +25,76 @@ INLINE const real* previous(const real* history, const real* start, int64_t step
   return step == 0 ? start + row * size : history + (((step - 1) & ring) * B + row) * size;
 }
 
+// All steps and rows of a chunk that are real: row (step - first) * B + row of an array with a row for each.
+template <class All> INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t* marks) {
+  int64_t count = 0;
+  for (int64_t step = first; step < first + all.chunk && step < all.T; step++)
+    for (int64_t n = 0; n < share.count && steps_of(all, share.rows[n]) > step; n++)
+      marks[count++] = (int32_t)((step - first) * all.B + share.rows[n]);
+  return {marks, count, 0, 1};
+}
+
 // What one call of forward works on.
 struct Forward {
-  int64_t T, B, ring, keep, threads;
+  int64_t T, B, ring, keep, threads, chunk, window;
   int64_t H, I;
   const int32_t* rows;
   const int64_t* lengths;
   real* h;
   real* U;
   real* feed_0;
+  real* operand_0;
+  real* matrix_0;
+  real* bias_0;
+  int32_t* marks;
   real* h_0;
   real* h_last;
   real* scratch;
   real* panels;
   real* panel_0;
+  real* panel_1;
 };
 
 static int64_t place_panels(Forward& all) {
   real* at = all.panels;
   all.panel_0 = at;
   at += panel_size<1>(1, all.H, all.H);
+  all.panel_1 = at;
+  at += panel_size<1>(1, all.H, all.I);
   return at - all.panels;
 }
-static void pack_panels(const Forward& all) {
+static void forward_panels(void* data, int part, int parts) {
+  const Forward& all = *(const Forward*)data;
   {
     const int64_t widths[] = {all.H};
     const real* matrices[] = {all.U};
     const bool turned[] = {false};
-    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned);
+    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned, part, parts);
+  }
+  {
+    const int64_t widths[] = {all.I};
+    const real* matrices[] = {all.matrix_0};
+    const bool turned[] = {false};
+    pack<1>(all.panel_1, 1, all.H, 1, widths, matrices, turned, part, parts);
+  }
+}
+
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_1};
+    const real* const biases[] = {all.bias_0};
+    const int64_t units[] = {all.H};
+    const int64_t offsets[] = {0};
+    for (int k = 0; k < 1; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
   }
 }
 
@@ -59,7 +104,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
   product<1>(all.panel_0, 1, all.H, widths_0, share,
     [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
-      real* const at_W_x = (real*)(all.feed_0 + (step * all.B + row) * (all.H));
+      real* const at_W_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (all.H));
       real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
       const V W_x = load(at_W_x + unit, count);
       const V h = tanh_((W_x + result[0]));
@@ -73,9 +118,11 @@ static void forward_through_time(void* data, int part, int parts) {
   const Share mine = share_of(all, part);
   Share share = mine;
   real* const sums = 0;
+  int32_t* const marks = all.marks + all.chunk * (mine.rows - all.rows);
   for (int64_t step = 0; step < all.T; step++) {
     while (share.count > 0 && steps_of(all, share.rows[share.count - 1]) <= step) share.count--;
     if (share.count == 0) break;
+    if ((step & (all.chunk - 1)) == 0) forward_feeds(all, step, chunk_of(all, share, step, marks));
     forward_1(all, step, share, sums);
   }
   for (int64_t n = 0; n < mine.count; n++) {
@@ -90,43 +137,58 @@ static void read_forward(Forward& all, const int64_t* numbers, void* const* arra
   all.ring = numbers[2];
   all.keep = numbers[3];
   all.threads = numbers[4];
-  all.H = numbers[5];
-  all.I = numbers[6];
+  all.chunk = numbers[5];
+  all.window = numbers[6];
+  all.H = numbers[7];
+  all.I = numbers[8];
   all.rows = (const int32_t*)arrays[0];
   all.lengths = (const int64_t*)arrays[1];
   all.h = (real*)arrays[2];
   all.U = (real*)arrays[3];
   all.feed_0 = (real*)arrays[4];
-  all.h_0 = (real*)arrays[5];
-  all.h_last = (real*)arrays[6];
-  all.scratch = (real*)arrays[7];
-  all.panels = (real*)arrays[8];
+  all.operand_0 = (real*)arrays[5];
+  all.matrix_0 = (real*)arrays[6];
+  all.bias_0 = (real*)arrays[7];
+  all.marks = (int32_t*)arrays[8];
+  all.h_0 = (real*)arrays[9];
+  all.h_last = (real*)arrays[10];
+  all.scratch = (real*)arrays[11];
+  all.panels = (real*)arrays[12];
 }
-// The reals that the packed matrices take.
-extern "C" int64_t forward_panels(const int64_t* numbers, void* const* arrays) {
+// The reals that packed matrices, sums of outer products and a thread's packed rows take.
+extern "C" void forward_needs(const int64_t* numbers, void* const* arrays, Needs* needs) {
   Forward all;
   read_forward(all, numbers, arrays);
-  return place_panels(all);
+  *needs = {place_panels(all), 0, 0};
 }
 extern "C" void forward(const int64_t* numbers, void* const* arrays, Run run) {
   Forward all;
   read_forward(all, numbers, arrays);
   place_panels(all);
-  pack_panels(all);
+  run(forward_panels, &all, (int)all.threads);
   run(forward_through_time, &all, (int)all.threads);
 }
 
 // What one call of backward works on.
 struct Backward {
-  int64_t T, B, ring, keep, threads;
+  int64_t T, B, ring, keep, threads, chunk, window;
   int64_t H, I;
   const int32_t* rows;
   const int64_t* lengths;
+  int64_t pile;
   real* U;
   real* h;
   real* carry_h;
   real* dy;
   real* d;
+  real* operand_0;
+  real* d_operand_0;
+  real* matrix_0;
+  real* outer_0;
+  real* outer_1;
+  real* piles;
+  real* room;
+  int32_t* marks;
   real* h_0;
   real* given_h;
   real* left_h;
@@ -135,21 +197,83 @@ struct Backward {
   real* scratch;
   real* panels;
   real* panel_0;
+  real* panel_1;
 };
 
 static int64_t place_panels(Backward& all) {
   real* at = all.panels;
   all.panel_0 = at;
   at += panel_size<1>(1, all.H, all.H);
+  all.panel_1 = at;
+  at += panel_size<1>(1, all.I, all.H);
   return at - all.panels;
 }
-static void pack_panels(const Backward& all) {
+static void backward_panels(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
   {
     const int64_t widths[] = {all.H};
     const real* matrices[] = {all.U};
     const bool turned[] = {true};
-    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned);
+    pack<1>(all.panel_0, 1, all.H, 1, widths, matrices, turned, part, parts);
   }
+  if (all.d_operand_0) {
+    const int64_t widths[] = {all.H};
+    const real* matrices[] = {all.matrix_0};
+    const bool turned[] = {true};
+    pack<1>(all.panel_1, 1, all.I, 1, widths, matrices, turned, part, parts);
+  }
+}
+
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, all.H, all.I) + pile_size(1, all.H, all.H);
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, all.H, all.I);
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.H);
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {all.H};
+    product<1>(all.panel_1, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (all.H) + (0); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, all.H, all.I);
+  if (all.outer_1)
+    pile_up(share, 1, all.H, all.H,
+      [&](int64_t row) -> const real* { return all.d + row * (all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, all.H, all.H);
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, all.H, all.I);
+  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, all.H, all.H, all.outer_1, false, part, parts);
+  pile += pile_size(1, all.H, all.H);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
@@ -158,7 +282,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
     real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
     real* const at_h = (real*)(all.h + (step * all.B + row) * (all.H));
-    real* const to_dW_x = (real*)(all.d + (step * all.B + row) * (all.H));
+    real* const to_dW_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (all.H));
     each_vector(all.H, [&](int64_t unit, auto count) {
       const V dh_next = load(at_dh_next + unit, count);
       const V dy = load(at_dy + unit, count);
@@ -173,7 +297,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
 static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (all.H)); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (all.H)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const to_v11 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
       const V v11 = result[0];
@@ -191,6 +315,8 @@ static void backward_through_time(void* data, int part, int parts) {
   double* const totals = all.totals + part * size;
   memset(sums, 0, size * sizeof(real));
   memset(totals, 0, size * sizeof(double));
+  int32_t* const marks = all.marks + all.chunk * (mine.rows - all.rows);
+  memset(all.piles + part * all.pile, 0, all.pile * sizeof(real));
   share.count = 0;
   for (int64_t step = all.T - 1; step >= 0; step--) {
     while (share.count < mine.count && steps_of(all, mine.rows[share.count]) > step) {
@@ -200,6 +326,7 @@ static void backward_through_time(void* data, int part, int parts) {
     if (share.count == 0) continue;
     backward_0(all, step, share, sums);
     backward_1(all, step, share, sums);
+    if ((step & (all.chunk - 1)) == 0) backward_products(all, step, chunk_of(all, share, step, marks), part);
     if (step % 32 == 0)
       for (int64_t k = 0; k < size; k++) totals[k] += sums[k], sums[k] = 0;
   }
@@ -217,8 +344,10 @@ static void read_backward(Backward& all, const int64_t* numbers, void* const* ar
   all.ring = numbers[2];
   all.keep = numbers[3];
   all.threads = numbers[4];
-  all.H = numbers[5];
-  all.I = numbers[6];
+  all.chunk = numbers[5];
+  all.window = numbers[6];
+  all.H = numbers[7];
+  all.I = numbers[8];
   all.rows = (const int32_t*)arrays[0];
   all.lengths = (const int64_t*)arrays[1];
   all.U = (real*)arrays[2];
@@ -226,24 +355,34 @@ static void read_backward(Backward& all, const int64_t* numbers, void* const* ar
   all.carry_h = (real*)arrays[4];
   all.dy = (real*)arrays[5];
   all.d = (real*)arrays[6];
-  all.h_0 = (real*)arrays[7];
-  all.given_h = (real*)arrays[8];
-  all.left_h = (real*)arrays[9];
-  all.sums = (real*)arrays[10];
-  all.totals = (double*)arrays[11];
-  all.scratch = (real*)arrays[12];
-  all.panels = (real*)arrays[13];
+  all.operand_0 = (real*)arrays[7];
+  all.d_operand_0 = (real*)arrays[8];
+  all.matrix_0 = (real*)arrays[9];
+  all.outer_0 = (real*)arrays[10];
+  all.outer_1 = (real*)arrays[11];
+  all.piles = (real*)arrays[12];
+  all.room = (real*)arrays[13];
+  all.marks = (int32_t*)arrays[14];
+  all.h_0 = (real*)arrays[15];
+  all.given_h = (real*)arrays[16];
+  all.left_h = (real*)arrays[17];
+  all.sums = (real*)arrays[18];
+  all.totals = (double*)arrays[19];
+  all.scratch = (real*)arrays[20];
+  all.panels = (real*)arrays[21];
+  all.pile = pile_of(all);
 }
-// The reals that the packed matrices take.
-extern "C" int64_t backward_panels(const int64_t* numbers, void* const* arrays) {
+// The reals that packed matrices, sums of outer products and a thread's packed rows take.
+extern "C" void backward_needs(const int64_t* numbers, void* const* arrays, Needs* needs) {
   Backward all;
   read_backward(all, numbers, arrays);
-  return place_panels(all);
+  *needs = {place_panels(all), pile_of(all), room_of(all)};
 }
 extern "C" void backward(const int64_t* numbers, void* const* arrays, Run run) {
   Backward all;
   read_backward(all, numbers, arrays);
   place_panels(all);
-  pack_panels(all);
+  run(backward_panels, &all, (int)all.threads);
   run(backward_through_time, &all, (int)all.threads);
+  run(backward_sums, &all, (int)all.threads);
 }

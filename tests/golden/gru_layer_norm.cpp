@@ -8,6 +8,25 @@
 // n_t = tanh(p_n ⊙ LN(W_n x_t) + b_n + r_t ⊙ (p_m ⊙ LN(U_n h_{t-1}) + b_m))
 // h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ n_t
 
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_2, all.panel_3};
+    const real* const biases[] = {0, 0};
+    const int64_t units[] = {2 * all.H, all.H};
+    const int64_t offsets[] = {0, 2 * all.H};
+    for (int k = 0; k < 2; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (3 * all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
+  }
+}
+
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, 2 * all.H, widths_0, share,
@@ -27,7 +46,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
     real* const at_v2 = (real*)(all.scratch + row * (13 * all.H));
-    real* const at_W_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const at_W_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
     V fold_3 = splat(0);
     V fold_15 = splat(0);
     each_vector(2 * all.H, [&](int64_t unit, auto count) {
@@ -39,7 +58,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     const V v3 = splat(total(fold_3) / (real)(2 * all.H));
     const V v15 = splat(total(fold_15) / (real)(2 * all.H));
     real* const at_v33 = (real*)(all.scratch + row * (13 * all.H) + 8 * all.H);
-    real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const at_W_n_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + 2 * all.H);
     V fold_34 = splat(0);
     V fold_48 = splat(0);
     each_vector(all.H, [&](int64_t unit, auto count) {
@@ -98,7 +117,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     real* const to_v10 = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4) + 1);
     real* const at_p_h = (real*)(all.p_h);
     real* const at_v16 = (real*)(all.scratch + row * (13 * all.H) + 4 * all.H);
-    real* const to_v21 = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
+    real* const to_v21 = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
     real* const at_p_x = (real*)(all.p_x);
     real* const at_b_x = (real*)(all.b_x);
     real* const at_b_h = (real*)(all.b_h);
@@ -124,7 +143,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     real* const to_v44 = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4) + 5 * all.H + 3);
     real* const to_v44_2 = (real*)(all.scratch + row * (13 * all.H) + 10 * all.H);
     real* const at_v49 = (real*)(all.scratch + row * (13 * all.H) + 11 * all.H);
-    real* const to_v54 = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
+    real* const to_v54 = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + 2 * all.H);
     real* const at_p_n = (real*)(all.p_n);
     real* const at_b_n = (real*)(all.b_n);
     real* const to_v57 = (real*)(all.scratch + row * (13 * all.H) + 12 * all.H);
@@ -170,6 +189,58 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
       store(to_h + unit, h, count);
     });
   }
+}
+
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, 3 * all.H, all.I) + pile_size(1, 3 * all.H, all.H);
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, 3 * all.H, all.I);
+  if (size > most) most = size;
+  size = room_size(1, 3 * all.H, all.H);
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {2 * all.H, all.H};
+    product<1>(all.panel_1, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (6 * all.H) + (term == 0 ? 0 : 2 * all.H); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, 3 * all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, 3 * all.H, all.I);
+  if (all.outer_1)
+    pile_up(share, 1, 3 * all.H, all.H,
+      [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + 3 * all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, 3 * all.H, all.H);
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 3 * all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, 3 * all.H, all.I);
+  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, 3 * all.H, all.H, all.outer_1, false, part, parts);
+  pile += pile_size(1, 3 * all.H, all.H);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
@@ -254,10 +325,10 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     }
     real* const at_v33 = (real*)(all.scratch + row * (14 * all.H) + 2 * all.H);
     real* const at_kept_53 = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4) + 6 * all.H + 3);
-    real* const to_dW_n_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 2 * all.H);
+    real* const to_dW_n_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 2 * all.H);
     real* const at_v44 = (real*)(all.scratch + row * (14 * all.H) + 3 * all.H);
     real* const at_kept_39 = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4) + 4 * all.H + 2);
-    real* const to_v51 = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H);
+    real* const to_v51 = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 5 * all.H);
     each_vector(all.H, [&](int64_t unit, auto count) {
       const V kept_54 = load(at_kept_54 + unit, count);
       const V v33 = load(at_v33 + unit, count);
@@ -311,10 +382,10 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     const V v76 = splat(total(fold_76) / (real)(2 * all.H));
     real* const at_v63 = (real*)(all.scratch + row * (14 * all.H) + 10 * all.H);
     real* const at_kept_20 = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4) + 2 * all.H + 1);
-    real* const to_dW_x = (real*)(all.d + (step * all.B + row) * (6 * all.H));
+    real* const to_dW_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H));
     real* const at_v72 = (real*)(all.scratch + row * (14 * all.H) + 12 * all.H);
     real* const at_kept_9_ = (real*)(all.kept + (step * all.B + row) * (7 * all.H + 4));
-    real* const to_v79 = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H);
+    real* const to_v79 = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 3 * all.H);
     each_vector(2 * all.H, [&](int64_t unit, auto count) {
       const V kept_21 = load(at_kept_21 + unit, count);
       const V v63 = load(at_v63 + unit, count);
@@ -333,8 +404,8 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
 static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H, 2 * all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H)
-      : (all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H); },
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 5 * all.H)
+      : (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 3 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const at_v23 = (real*)(all.scratch + row * (14 * all.H) + all.H);
       real* const at_v20 = (real*)(all.scratch + row * (14 * all.H));

@@ -10,6 +10,25 @@
 // c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
 // h_t = o_t ⊙ tanh(p_c ⊙ LN(c_t) + b_c)
 
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_1};
+    const real* const biases[] = {0};
+    const int64_t units[] = {4 * all.H};
+    const int64_t offsets[] = {0};
+    for (int k = 0; k < 1; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (4 * all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
+  }
+}
+
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, 4 * all.H, widths_0, share,
@@ -23,7 +42,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
     real* const at_v3 = (real*)(all.scratch + row * (18 * all.H));
-    real* const at_W_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+    real* const at_W_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
     V fold_4 = splat(0);
     V fold_16 = splat(0);
     each_vector(4 * all.H, [&](int64_t unit, auto count) {
@@ -60,7 +79,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     real* const to_v11 = (real*)(all.kept + (step * all.B + row) * (10 * all.H + 3) + 1);
     real* const at_p_h = (real*)(all.p_h);
     real* const at_v17 = (real*)(all.scratch + row * (18 * all.H) + 8 * all.H);
-    real* const to_v22 = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
+    real* const to_v22 = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
     real* const at_p_x = (real*)(all.p_x);
     real* const to_v = (real*)(all.scratch + row * (18 * all.H) + 12 * all.H);
     each_vector(4 * all.H, [&](int64_t unit, auto count) {
@@ -148,6 +167,58 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
       store(to_h + unit, h, count);
     });
   }
+}
+
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, 4 * all.H, all.I) + pile_size(1, 4 * all.H, all.H);
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, 4 * all.H, all.I);
+  if (size > most) most = size;
+  size = room_size(1, 4 * all.H, all.H);
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {4 * all.H};
+    product<1>(all.panel_1, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (8 * all.H) + (0); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, 4 * all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (8 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, 4 * all.H, all.I);
+  if (all.outer_1)
+    pile_up(share, 1, 4 * all.H, all.H,
+      [&](int64_t row) -> const real* { return all.d + row * (8 * all.H) + 4 * all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, 4 * all.H, all.H);
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, 4 * all.H, all.I);
+  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.H, all.outer_1, false, part, parts);
+  pile += pile_size(1, 4 * all.H, all.H);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
@@ -307,10 +378,10 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     const V v73 = splat(total(fold_73) / (real)(4 * all.H));
     real* const at_v60 = (real*)(all.scratch + row * (32 * all.H) + 24 * all.H);
     real* const at_kept_21 = (real*)(all.kept + (step * all.B + row) * (10 * all.H + 3) + 4 * all.H + 1);
-    real* const to_dW_x = (real*)(all.d + (step * all.B + row) * (8 * all.H));
+    real* const to_dW_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (8 * all.H));
     real* const at_v69 = (real*)(all.scratch + row * (32 * all.H) + 28 * all.H);
     real* const at_kept_10 = (real*)(all.kept + (step * all.B + row) * (10 * all.H + 3));
-    real* const to_v76 = (real*)(all.d + (step * all.B + row) * (8 * all.H) + 4 * all.H);
+    real* const to_v76 = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (8 * all.H) + 4 * all.H);
     each_vector(4 * all.H, [&](int64_t unit, auto count) {
       const V kept_22 = load(at_kept_22 + unit, count);
       const V v60 = load(at_v60 + unit, count);
@@ -329,7 +400,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
 static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {4 * all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (8 * all.H) + 4 * all.H); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (8 * all.H) + 4 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const to_v79 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
       const V v79 = result[0];

@@ -10,12 +10,31 @@
 // c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
 // h_t = o_t ⊙ tanh(c_t)
 
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_2, all.panel_3, all.panel_4, all.panel_5, all.panel_6};
+    const real* const biases[] = {0, all.bias_1, all.bias_2, all.bias_3, all.bias_4};
+    const int64_t units[] = {all.H, all.H, all.H, all.H, all.H};
+    const int64_t offsets[] = {0, all.H, 2 * all.H, 3 * all.H, 4 * all.H};
+    for (int k = 0; k < 5; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (5 * all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
+  }
+}
+
 static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
     [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
-      real* const at_W_m_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H));
+      real* const at_W_m_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H));
       real* const to_m = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
       real* const to_m_2 = (real*)(all.scratch + row * (all.H));
       real* const to_v3 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
@@ -32,14 +51,14 @@ static void forward_2(const Forward& all, int64_t step, const Share& share, real
   product<4>(all.panel_1, 1, all.H, widths_1, share,
     [&](int term, int64_t row) -> const real* { return (all.scratch + row * (all.H)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
-      real* const at_W_i_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + all.H);
-      real* const to_i = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + all.H);
-      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
-      real* const to_f = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
-      real* const at_W_g_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 3 * all.H);
-      real* const to_g = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 3 * all.H);
-      real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 4 * all.H);
-      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 4 * all.H);
+      real* const at_W_i_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + all.H);
+      real* const to_i = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + all.H);
+      real* const at_W_f_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 2 * all.H);
+      real* const to_f = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 2 * all.H);
+      real* const at_W_g_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 3 * all.H);
+      real* const to_g = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 3 * all.H);
+      real* const at_W_o_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 4 * all.H);
+      real* const to_o = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (5 * all.H) + 4 * all.H);
       real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
       real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
@@ -63,6 +82,70 @@ static void forward_2(const Forward& all, int64_t step, const Share& share, real
     });
 }
 
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, 5 * all.H, all.I) + pile_size(1, all.H, all.H) + pile_size(1, 4 * all.H, all.H);
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, 5 * all.H, all.I);
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.H);
+  if (size > most) most = size;
+  size = room_size(1, 4 * all.H, all.H);
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {all.H, all.H, all.H, all.H, all.H};
+    product<1>(all.panel_2, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (6 * all.H) + (term == 0 ? 0 : term == 1 ? all.H : term == 2 ? 2 * all.H : term == 3 ? 3 * all.H : 4 * all.H); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, 5 * all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, 5 * all.H, all.I);
+  if (all.outer_1)
+    pile_up(share, 1, all.H, all.H,
+      [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + 5 * all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, all.H, all.H);
+  if (all.outer_2)
+    pile_up(share, 1, 4 * all.H, all.H,
+      [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.kept + (step * all.B + row) * (2 * all.H) + all.H;
+      }, pile, room);
+  pile += pile_size(1, 4 * all.H, all.H);
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 5 * all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, 5 * all.H, all.I);
+  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, all.H, all.H, all.outer_1, false, part, parts);
+  pile += pile_size(1, all.H, all.H);
+  if (all.outer_2) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.H, all.outer_2, false, part, parts);
+  pile += pile_size(1, 4 * all.H, all.H);
+}
+
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
@@ -76,10 +159,10 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
     real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H) + 2 * all.H);
     real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
-    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 4 * all.H);
-    real* const to_dW_g_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H);
-    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 2 * all.H);
-    real* const to_dW_i_x = (real*)(all.d + (step * all.B + row) * (6 * all.H) + all.H);
+    real* const to_dW_o_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 4 * all.H);
+    real* const to_dW_g_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 3 * all.H);
+    real* const to_dW_f_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 2 * all.H);
+    real* const to_dW_i_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + all.H);
     each_vector(all.H, [&](int64_t unit, auto count) {
       const V c = load(at_c + unit, count);
       const V v13 = tanh_(c);
@@ -118,15 +201,15 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
 static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H, all.H, all.H, all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + (step * all.B + row) * (6 * all.H) + 4 * all.H)
-      : term == 1 ? (all.d + (step * all.B + row) * (6 * all.H) + 3 * all.H)
-      : term == 2 ? (all.d + (step * all.B + row) * (6 * all.H) + 2 * all.H)
-      : (all.d + (step * all.B + row) * (6 * all.H) + all.H); },
+    [&](int term, int64_t row) -> const real* { return term == 0 ? (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 4 * all.H)
+      : term == 1 ? (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 3 * all.H)
+      : term == 2 ? (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 2 * all.H)
+      : (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const at_kept_3_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
-      real* const to_dW_m_x = (real*)(all.d + (step * all.B + row) * (6 * all.H));
+      real* const to_dW_m_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H));
       real* const at_W_m_x = (real*)(all.feed_0 + (step * all.B + row) * (5 * all.H));
-      real* const to_v47 = (real*)(all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H);
+      real* const to_v47 = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 5 * all.H);
       const V kept_3_ = load(at_kept_3_ + unit, count);
       const V dW_m_x = result[0] * kept_3_;
       store(to_dW_m_x + unit, dW_m_x, count);
@@ -139,7 +222,7 @@ static void backward_1(const Backward& all, int64_t step, const Share& share, re
 static void backward_2(const Backward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_1[] = {all.H};
   product<1>(all.panel_1, 1, all.H, widths_1, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (6 * all.H) + 5 * all.H); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (6 * all.H) + 5 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const to_v50 = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
       const V v50 = result[0];

@@ -7,13 +7,32 @@
 // n_t = where(0 ≤ v_t, v_t + 0.5, σ(v_t))
 // h_t = (1 - z_t) ⊙ h_{t-1} + z_t ⊙ n_t
 
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_0, all.panel_1};
+    const real* const biases[] = {all.bias_0, all.bias_1};
+    const int64_t units[] = {all.H, all.H};
+    const int64_t offsets[] = {0, all.H};
+    for (int k = 0; k < 2; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (2 * all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
+  }
+}
+
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
-    real* const at_W_z_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
-    real* const to_z = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H));
+    real* const at_W_z_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (2 * all.H));
+    real* const to_z = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (2 * all.H));
     real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
-    real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const at_W_n_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (2 * all.H) + all.H);
     real* const to_v11 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
     real* const to_n_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
     real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
@@ -33,6 +52,46 @@ static void forward_0(const Forward& all, int64_t step, const Share& share, real
   }
 }
 
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, 2 * all.H, all.I);
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, 2 * all.H, all.I);
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {all.H, all.H};
+    product<1>(all.panel_0, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (2 * all.H) + (term == 0 ? 0 : all.H); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, 2 * all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (2 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, 2 * all.H, all.I);
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 2 * all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, 2 * all.H, all.I);
+}
+
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
@@ -44,8 +103,8 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_kept_11 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
     real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
     real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
-    real* const to_dW_z_x = (real*)(all.d + (step * all.B + row) * (2 * all.H));
-    real* const to_dW_n_x = (real*)(all.d + (step * all.B + row) * (2 * all.H) + all.H);
+    real* const to_dW_z_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (2 * all.H));
+    real* const to_dW_n_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (2 * all.H) + all.H);
     each_vector(all.H, [&](int64_t unit, auto count) {
       const V z = load(at_z + unit, count);
       const V v3 = 1 - z;

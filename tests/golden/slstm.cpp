@@ -13,25 +13,44 @@
 // n_t = f_t ⊙ n_{t-1} + i_t
 // h_t = o_t ⊙ c_t / n_t
 
+// The hoisted products of a chunk of steps, for one thread's sequences.
+static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
+  {
+    const int64_t widths[] = {all.I};
+    const real* const panels[] = {all.panel_1, all.panel_2, all.panel_3, all.panel_4};
+    const real* const biases[] = {all.bias_0, all.bias_1, all.bias_2, all.bias_3};
+    const int64_t units[] = {all.H, all.H, all.H, all.H};
+    const int64_t offsets[] = {0, all.H, 2 * all.H, 3 * all.H};
+    for (int k = 0; k < 4; k++)
+      product<1>(panels[k], 1, units[k], widths, share,
+        [&](int term, int64_t row) -> const real* { return all.operand_0 + (first * all.B + row) * (all.I); },
+        [&](int64_t row, int64_t unit, auto count, const V* result) {
+          real* const to = all.feed_0 + ((first & all.window) * all.B + row) * (4 * all.H);
+          const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};
+          store(to + offsets[k] + unit, result[0] + bias, count);
+        });
+  }
+}
+
 static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<4>(all.panel_0, 1, all.H, widths_0, share,
     [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
-      real* const at_W_i_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
-      real* const to_a = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
-      real* const at_W_f_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
-      real* const to_v12 = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
+      real* const at_W_i_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
+      real* const to_a = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
+      real* const at_W_f_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + all.H);
+      real* const to_v12 = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + all.H);
       real* const at_m_prev = (real*)(previous(all.m, all.m_0, step, row, all.B, all.H, all.ring));
       real* const to_l = (real*)(all.kept + (step * all.B + row) * (3 * all.H));
       real* const at_n__prev = (real*)(previous(all.n_, all.n__0, step, row, all.B, all.H, all.ring));
       real* const to_m = (real*)(all.m + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
       real* const to_f = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + 2 * all.H);
-      real* const at_W_z_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
-      real* const to_z = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
-      real* const at_W_o_x = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
-      real* const to_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const at_W_z_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const to_z = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 2 * all.H);
+      real* const at_W_o_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 3 * all.H);
+      real* const to_o = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 3 * all.H);
       real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
       real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_n_ = (real*)(all.n_ + ((step & all.ring) * all.B + row) * (all.H));
@@ -68,6 +87,94 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     });
 }
 
+static int64_t pile_of(const Backward& all) {
+  return pile_size(1, 4 * all.H, all.I) + pile_size(1, (all.H) / (1), (all.H) / (1)) + pile_size(1, (all.H) / (1), (all.H) / (1)) + pile_size(1, (all.H) / (1), (all.H) / (1)) + pile_size(1, (all.H) / (1), (all.H) / (1));
+}
+static int64_t room_of(const Backward& all) {
+  int64_t most = 0, size;
+  size = room_size(1, 4 * all.H, all.I);
+  if (size > most) most = size;
+  size = room_size(1, (all.H) / (1), (all.H) / (1));
+  if (size > most) most = size;
+  size = room_size(1, (all.H) / (1), (all.H) / (1));
+  if (size > most) most = size;
+  size = room_size(1, (all.H) / (1), (all.H) / (1));
+  if (size > most) most = size;
+  size = room_size(1, (all.H) / (1), (all.H) / (1));
+  if (size > most) most = size;
+  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+}
+
+// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
+static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+  if (all.d_operand_0) {
+    const int64_t widths[] = {all.H, all.H, all.H, all.H};
+    product<1>(all.panel_4, 1, all.I, widths, share,
+      [&](int term, int64_t row) -> const real* { return all.d + row * (4 * all.H) + (term == 0 ? 0 : term == 1 ? all.H : term == 2 ? 2 * all.H : 3 * all.H); },
+      [&](int64_t row, int64_t unit, auto count, const V* result) {
+        store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
+      });
+  }
+  real* pile = all.piles + part * all.pile;
+  real* const room = all.room + part * room_of(all);
+  if (all.outer_0)
+    pile_up(share, 1, 4 * all.H, all.I,
+      [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return all.operand_0 + (step * all.B + row) * (all.I);
+      }, pile, room);
+  pile += pile_size(1, 4 * all.H, all.I);
+  if (all.outer_1)
+    pile_up(share, 1, (all.H) / (1), (all.H) / (1),
+      [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 0; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_2)
+    pile_up(share, 1, (all.H) / (1), (all.H) / (1),
+      [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_3)
+    pile_up(share, 1, (all.H) / (1), (all.H) / (1),
+      [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 2 * all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_4)
+    pile_up(share, 1, (all.H) / (1), (all.H) / (1),
+      [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 3 * all.H; },
+      [&](int64_t at) -> const real* {
+        const int64_t step = first + at / all.B, row = at % all.B;
+        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+      }, pile, room);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+}
+
+// The gradients of the matrices, from the sums of all threads.
+static void backward_sums(void* data, int part, int parts) {
+  const Backward& all = *(const Backward*)data;
+  const real* pile = all.piles;
+  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
+  pile += pile_size(1, 4 * all.H, all.I);
+  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_1, false, part, parts);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_2) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_2, false, part, parts);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_3) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_3, false, part, parts);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+  if (all.outer_4) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_4, false, part, parts);
+  pile += pile_size(1, (all.H) / (1), (all.H) / (1));
+}
+
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
   for (int64_t n = 0; n < share.count; n++) {
     const int64_t row = share.rows[n];
@@ -86,15 +193,15 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
     real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
     real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
-    real* const to_dW_o_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H);
-    real* const to_dW_z_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H);
+    real* const to_dW_o_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 3 * all.H);
+    real* const to_dW_z_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 2 * all.H);
     real* const at_dm_next = (real*)(all.carry_m + ((step & 1) * all.B + row) * (all.H));
     real* const at_a = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H));
     real* const at_l = (real*)(all.kept + (step * all.B + row) * (3 * all.H));
     real* const to_dl_ = (real*)(all.carry_m + (((step + 1) & 1) * all.B + row) * (all.H));
     real* const at_kept_12 = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + all.H);
-    real* const to_dW_f_x = (real*)(all.d + (step * all.B + row) * (4 * all.H) + all.H);
-    real* const to_da_ = (real*)(all.d + (step * all.B + row) * (4 * all.H));
+    real* const to_dW_f_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + all.H);
+    real* const to_da_ = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H));
     each_vector(all.H, [&](int64_t unit, auto count) {
       const V dh_next = load(at_dh_next + unit, count);
       const V dy = load(at_dy + unit, count);
@@ -147,25 +254,25 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
   }
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + 3 * all.H); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 3 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       store((real*)(all.scratch + row * (4 * all.H)) + unit, result[0], count);
     });
   const int64_t widths_1[] = {all.H};
   product<1>(all.panel_1, 1, all.H, widths_1, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + 2 * all.H); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 2 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       store((real*)(all.scratch + row * (4 * all.H) + all.H) + unit, result[0], count);
     });
   const int64_t widths_2[] = {all.H};
   product<1>(all.panel_2, 1, all.H, widths_2, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H) + all.H); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       store((real*)(all.scratch + row * (4 * all.H) + 2 * all.H) + unit, result[0], count);
     });
   const int64_t widths_3[] = {all.H};
   product<1>(all.panel_3, 1, all.H, widths_3, share,
-    [&](int term, int64_t row) -> const real* { return (all.d + (step * all.B + row) * (4 * all.H)); },
+    [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       store((real*)(all.scratch + row * (4 * all.H) + 3 * all.H) + unit, result[0], count);
     });

@@ -48,10 +48,12 @@ def plan(graph: Graph) -> str:
     """What is done before the loop over time, in its stages both ways, and after it."""
     hoisted = hoist(graph)
     made = make_recurrence(hoisted)
-    lines = ["# before the loop, for all T*B rows at once", *_before(hoisted, made)]
+    lines = ["# before each chunk of steps, for all its rows at once", *_before(hoisted, made)]
     for routine, title in ((made.forward, "every step"), (made.backward, "every step back")):
         lines += [f"# {title}", *_routine(routine, schedule(routine))]
-    return "\n".join([*lines, "# after the loop, for all T*B rows at once", *_after(hoisted, made)])
+    return "\n".join(
+        [*lines, "# after each chunk of steps back, for all its rows at once", *_after(hoisted, made)]
+    )
 
 
 def _before(hoisted: Hoisted, made: Recurrence) -> list[str]:
@@ -76,12 +78,16 @@ def _after(hoisted: Hoisted, made: Recurrence) -> list[str]:
         feeds = [hoisted.feeds[k] for k in block.feeds]
         operand = nodes[feeds[0].operand].name or "v"
         d = ", ".join(f"d{f.name}" for f in feeds)
-        lines += [
-            f"d[{'; '.join(nodes[f.matrix].name or f.name for f in feeds)}] = sum of outer([{d}], {operand})"
-        ]
         lines += [f"d{operand} = [{'; '.join(nodes[f.matrix].name or f.name for f in feeds)}].T @ [{d}]"]
-    for name, pairs in made.pairs.items():
-        lines.append(f"d{name} = " + " + ".join(f"sum of outer(d[{p.d}], {_where(p.v)})" for p in pairs))
+    names = {f.name: nodes[f.matrix].name or f.name for f in hoisted.feeds}
+    operands = {
+        f".operand_{k}": nodes[hoisted.feeds[b.feeds[0]].operand].name or "v"
+        for k, b in enumerate(made.blocks)
+    }
+    for outer in made.outers:
+        whose = ", ".join(f"d{names.get(name, name)}" for name, _ in outer.targets)
+        v = operands.get(outer.v.array) or _where(outer.v)
+        lines.append(f"[{whose}] {'=' if outer.first else '+='} sum of outer(d[{outer.d}], {v})")
     return lines
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from cellwright.compiler.build import Builder
 from cellwright.compiler.derive import Adjoint, derive
-from cellwright.compiler.dims import ZERO, Dim
+from cellwright.compiler.dims import ONE, ZERO, Dim
 from cellwright.compiler.graph import Graph, Node
 from cellwright.compiler.hoist import Hoisted
 from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
 from cellwright.compiler.lower import lower
 from cellwright.compiler.ops import COMPARISONS
-from cellwright.compiler.places import FeedBlock, Pair, Place, Recurrence, Routine, width
+from cellwright.compiler.places import FeedBlock, OuterSum, Place, Recurrence, Routine, sum_of_dims, width
 from cellwright.compiler.simplify import copy_node, read_by
 
 
@@ -58,9 +58,11 @@ class _Maker:
         self.returns = tuple(self._own(builder, at[k]) for k in adjoint.returns)
         names = {leaf: (adjoint.nodes[leaf].op, adjoint.nodes[leaf].name) for leaf in self.vectors}
         self.gradient = {names[leaf]: self._own(builder, at[g]) for leaf, g in self.vectors.items()}
-        for state in self.step.states:
-            if ("state", state.name) not in self.gradient:
-                self.gradient[("state", state.name)] = _zero(builder, state)
+        feeds = {f.name for f in self.hoisted.feeds}
+        for leaf in self.step.nodes:
+            if leaf.op == "state" or (leaf.op == "input" and leaf.name in feeds):
+                if (leaf.op, leaf.name) not in self.gradient:
+                    self.gradient[(leaf.op, leaf.name)] = _zero(builder, leaf)
         self.outers = {
             name: [(op, self._own(builder, at[d]), at[v]) for op, d, v in outers]
             for name, outers in self.matrices.items()
@@ -213,15 +215,10 @@ class _Maker:
             tuple((place[k], p) for k, p in stores),
             tuple((place[k], offset) for k, offset in sums),
         )
-        pairs = {
-            name: tuple(
-                Pair(op, self.d_at[d], width(self.nodes[d]), self._operand_place(v)) for op, d, v in rows
-            )
-            for name, rows in self.outers.items()
-        }
+        outers = (*self._of_feeds(d_of), *self._of_weights())
         widths = {n.name: width(n) for n in self.step.states}
         return Recurrence(
-            forward, backward, self.blocks, kept_width, total, sums_width, d_of, sum_of, pairs, widths
+            forward, backward, self.blocks, kept_width, total, sums_width, d_of, sum_of, outers, widths
         )
 
     def _copy_back(
@@ -255,26 +252,72 @@ class _Maker:
         return self.places[(node.op, node.name)] if node.op in ANY_LEAF else self.slots[v]
 
     def _layout_of_d(self) -> tuple[dict[str, Dim], list[tuple[int, Place]], Dim]:
-        """Gradients of feeds first, block by block; then those of plain inputs and of other products."""
+        """Gradients of feeds first, block by block; then those of other products. Plain inputs have arrays."""
         self.d_at: dict[int, Dim] = {}
         d_of: dict[str, Dim] = {}
         stores: list[tuple[int, Place]] = []
         total = ZERO
-        inputs = [self.hoisted.feeds[k].name for block in self.blocks for k in block.feeds]
-        inputs += [o.name for o in self.hoisted.outside if o.kind == "input"]
-        wanted = [
-            (name, self.gradient[("input", name)]) for name in inputs if ("input", name) in self.gradient
-        ]
-        wanted += [("", d) for rows in self.outers.values() for _, d, _ in rows if d not in self.d_at]
-        for name, k in wanted:
+        for name in [self.hoisted.feeds[k].name for block in self.blocks for k in block.feeds]:
             # A feed keeps a column of its own even if it shares its gradient: its block stays one block.
-            if name or k not in self.d_at:
-                stores.append((k, Place(".d", "step", total)))
-                self.d_at.setdefault(k, total)
-                if name:
-                    d_of[name] = total
+            k = self.gradient[("input", name)]
+            stores.append((k, Place(".d", "ring", total)))
+            self.d_at.setdefault(k, total)
+            d_of[name] = total
+            total = total + width(self.nodes[k])
+        for k in dict.fromkeys(d for rows in self.outers.values() for _, d, _ in rows):
+            if k not in self.d_at:
+                stores.append((k, Place(".d", "ring", total)))
+                self.d_at[k] = total
                 total = total + width(self.nodes[k])
+        for outside in self.hoisted.outside:
+            if outside.kind == "input" and ("input", outside.name) in self.gradient:
+                stores.append((self.gradient[("input", outside.name)], Place(f".d {outside.name}", "step")))
         return d_of, stores, total
+
+    def _of_feeds(self, d_of: dict[str, Dim]) -> list[OuterSum]:
+        """The gradients of the hoisted products' matrices, block by block."""
+        found = []
+        for number, block in enumerate(self.blocks):
+            feeds = [self.hoisted.feeds[k] for k in block.feeds]
+            rows = [width(self.nodes[self.gradient[("input", f.name)]]) for f in feeds]
+            matrix = self.hoisted.graph.nodes[feeds[0].matrix]
+            blocks = matrix.shape[0] if len(matrix.shape) == 3 else ONE
+            op = "outer" if len(matrix.shape) == 2 else "outer_blocks"
+            v = Place(f".operand_{number}", "step")
+            operand = self.hoisted.graph.nodes[feeds[0].operand]
+            targets = tuple((f.name, r) for f, r in zip(feeds, rows, strict=True))
+            found.append(OuterSum(op, d_of[feeds[0].name], block.width, v, width(operand), targets, blocks))
+        return found
+
+    def _of_weights(self) -> list[OuterSum]:
+        """Those of the matrices in the loop; matrices of one operand whose d adjoin are one sum."""
+        found: list[OuterSum] = []
+        runs: dict[Place, dict[Dim, tuple[str, Dim, Dim]]] = {}
+        for name, rows in self.outers.items():
+            for number, (op, d, v) in enumerate(rows):
+                size, of, start = width(self.nodes[d]), width(self.nodes[v]), self.d_at[d]
+                place = self._operand_place(v)
+                run = runs.setdefault(place, {})
+                if op == "outer" and len(rows) == 1 and start not in run:
+                    run[start] = (name, size, of)
+                else:
+                    matrix = self._matrix(name)
+                    blocks = matrix.shape[0] if op == "outer_blocks" else ONE
+                    found.append(OuterSum(op, start, size, place, of, ((name, size),), blocks, number == 0))
+        for place, run in runs.items():
+            ends = {start + size for start, (_, size, _) in run.items()}
+            for start in [s for s in run if s not in ends]:
+                members, at = [], start
+                while at in run:
+                    name, size, of = run[at]
+                    members.append((name, size))
+                    at = at + size
+                whole = sum_of_dims([size for _, size in members])
+                found.append(OuterSum("outer", start, whole, place, of, tuple(members)))
+        return found
+
+    def _matrix(self, name: str) -> Node:
+        return next(n for n in self.nodes if n.op == "parameter" and n.name == name)
 
     def _layout_of_sums(self) -> tuple[dict[str, Dim], list[tuple[int, Dim]], Dim]:
         sum_of: dict[str, Dim] = {}
@@ -343,10 +386,10 @@ def _with_output_gradient(adjoint: Adjoint, step: Graph) -> Adjoint:
     return Adjoint(tuple(builder.nodes), returns, tuple(place[k] for k in adjoint.seeds), results)
 
 
-def _zero(builder: Builder, state: Node) -> int:
+def _zero(builder: Builder, leaf: Node) -> int:
     zero = builder.constant(0.0)
-    like = builder.leaf("state", state.name, state.shape)
-    return builder.add("spread", zero, like) if state.shape else builder.add("copy", zero)
+    like = builder.leaf(leaf.op, leaf.name, leaf.shape)
+    return builder.add("spread", zero, like) if leaf.shape else builder.add("copy", zero)
 
 
 def _outers(nodes: tuple[Node, ...], k: int) -> list[tuple[str, int, int]]:

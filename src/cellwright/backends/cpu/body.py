@@ -56,8 +56,12 @@ class Body:
             ring = "all.ring" if place.array in self.rings else "-1"
             return f"previous({array}, {array}_0, step, row, all.B, {size}, {ring}){offset}"
         turn = {"carry_in": "(step & 1)", "carry_out": "((step + 1) & 1)", "row": "0"}.get(place.kind, "step")
+        if place.kind == "ring":
+            turn = "(step & (all.chunk - 1))"
         if place.kind == "step" and place.array in self.rings:
             turn = "(step & all.ring)"
+        if self.routine.name == "forward" and place.array.startswith(".feed"):
+            turn = "(step & all.window)"
         line = "row" if turn == "0" else f"({turn} * all.B + row)"
         return f"{array} + {line} * ({size}){offset}"
 

@@ -40,9 +40,9 @@ class Recurrence(torch.autograd.Function):
         like = (results[0], *given.starts)
         seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(seeds_of, like, strict=False)]
         kept = unpack(results[0], results[1:], len(given.starts))
-        loop = launch.backward(ctx.k, given, kept, seeds[0], tuple(seeds[1:]))
         needs: Any = unflatten(ctx.counts, ctx.needs_input_grad[3:])
-        return (None, None, None, *flatten(gradients(ctx.k, given, kept, loop, needs)), None)
+        found = gradients(ctx.k, given, kept, (seeds[0], tuple(seeds[1:])), needs)
+        return (None, None, None, *flatten(found), None)
 
 
 def _through_reference(

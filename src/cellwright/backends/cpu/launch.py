@@ -1,4 +1,4 @@
-"""Running an emitted program on tensors: the hoisted products, then the kernel. Floor 2.
+"""Running an emitted program on tensors. Floor 2.
 
 All here is plain computation without autograd: `function` gives it derivatives.
 """
@@ -6,6 +6,7 @@ All here is plain computation without autograd: `function` gives it derivatives.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,15 +14,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cellwright.backends.cpu.emit import NUMBERS, Entry, Program, emit
+from cellwright.backends.cpu.emit import Entry, Program, emit
+from cellwright.backends.cpu.loops import NUMBERS
+from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.toolchain import library
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Graph
-from cellwright.compiler.places import FeedBlock
 
 _HERE = Path(__file__).parent
 SMALL = 200_000
+# The rows of a chunk per thread. Forward, the feeds should stay in the second cache; back, each chunk adds to
+# every gradient of a matrix once, which must not weigh.
+FORWARD_ROWS = 64
+BACKWARD_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,7 @@ class Kernel:
         defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
         built = library(_prelude() + self.program.text, word(graph.name), defines)
         self.forward, self.backward = built.forward, built.backward
-        self.panels = {"forward": built.forward_panels, "backward": built.backward_panels}
-        for panels in self.panels.values():
-            panels.restype = ctypes.c_int64
+        self.needs = {"forward": built.forward_needs, "backward": built.backward_needs}
         self.run = _pool().run
         step = self.program.hoisted.step
         self.nodes = {(n.op, n.name): n for n in step.nodes}
@@ -78,7 +82,7 @@ def kernel(graph: Graph, dtype: torch.dtype) -> Kernel:
 
 @lru_cache(maxsize=1)
 def _prelude() -> str:
-    return (_HERE / "vector.h").read_text() + (_HERE / "product.h").read_text()
+    return "".join((_HERE / name).read_text() for name in ("vector.h", "product.h", "gradient.h"))
 
 
 @lru_cache(maxsize=1)
@@ -96,74 +100,147 @@ def _pool() -> ctypes.CDLL:
 def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:
     """y [T, B, size], the last states [B, size], and what the way back needs."""
     steps, batch = extent(given)
-    like = given.starts[0]
-    sizes = sizes_of(k.program, given)
-    feeds = tuple(feed_of(k.program, block, given) for block in k.program.recurrence.blocks)
-    # What stands past a sequence's end meets a gradient of 0 in the products after the loop: a number, then.
-    new = like.new_zeros if given.lengths is not None else like.new_empty
+    sizes, like = sizes_of(k.program, given), given.starts[0]
+    made = k.program.recurrence
+    ragged = given.lengths is not None
+    chunk = _chunk(steps, batch, FORWARD_ROWS * _threads(k, given, sizes))
     count = steps if keep else min(steps, 2)
+    # What stands past a sequence's end is a number: y is 0 there.
     histories = tuple(
-        new((steps if n == 0 else count, batch, start.shape[-1])) for n, start in enumerate(given.starts)
+        _new((steps if n == 0 else count, batch, start.shape[-1]), like, ragged and n == 0)
+        for n, start in enumerate(given.starts)
     )
-    kept = new((steps, batch, k.program.recurrence.kept.evaluate(sizes)) if keep else 0)
+    held = steps if keep else min(chunk, steps)
+    feeds = tuple(_new((held, batch, b.width.evaluate(sizes)), like) for b in made.blocks)
+    kept = _new((steps, batch, made.kept.evaluate(sizes)) if keep else (0,), like)
     last = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
     arrays = _common(k, given, feeds, histories, kept)
     arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last, strict=False)}
-    _call(k, k.program.forward, arrays, given, sizes, keep)
-    return histories[0], last, Kept(histories, feeds, kept)
+    _call(k, k.program.forward, arrays, given, sizes, (chunk, keep))
+    nothing = tuple(like.new_empty(0) for _ in feeds)
+    return histories[0], last, Kept(histories, feeds if keep else nothing, kept)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the way back gives; None where it was not wanted. `outers`: [size, width] in the program's order;
+    `sums`: gradients of vectors side by side; `inputs`: by name."""
+
+    operands: tuple[Tensor | None, ...]
+    outers: tuple[Tensor | None, ...]
+    inputs: dict[str, Tensor]
+    sums: Tensor
+    starts: tuple[Tensor, ...]
 
 
 def backward(
-    k: Kernel, given: Given, saved: Kept, dy: Tensor, given_last: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """What the loop itself finds, from the gradients of y and of the last states: those of every feed (and of
-    other products) [T, B, width], the sums over all rows, and those of the initial states."""
+    k: Kernel,
+    given: Given,
+    saved: Kept,
+    seeds: tuple[Tensor, tuple[Tensor, ...]],
+    wanted: tuple[Sequence[bool], Sequence[bool]],
+) -> Found:
+    """From the gradients of y and of the last states (`seeds`) to all others; `wanted`: which operands' and
+    which sums of outer products."""
     made = k.program.recurrence
     steps, batch = extent(given)
     like, sizes = given.starts[0], sizes_of(k.program, given)
-    new = like.new_zeros if given.lengths is not None else like.new_empty
-    d = new((steps, batch, made.d.evaluate(sizes)))
+    ragged, threads = given.lengths is not None, _threads(k, given, sizes)
     left = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
-    threads, width = _threads(k, given, sizes), made.sums.evaluate(sizes)
-    totals = torch.empty((threads, width), dtype=torch.float64)
+    operands = tuple(
+        _new(tuple(v.shape), like, ragged) if w else None
+        for v, w in zip(given.operands, wanted[0], strict=True)
+    )
+    outers = _outers(k, sizes, like, wanted[1])
+    plain = dict(zip(k.inputs, given.inputs, strict=False))
+    inputs = {n: _new(tuple(v.shape), like, ragged) for n, v in plain.items()}
+    totals = torch.empty((threads, made.sums.evaluate(sizes)), dtype=torch.float64)
+    chunk = _chunk(steps, batch, BACKWARD_ROWS * threads)
     arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
-    arrays |= {"d": d, "dy": dy.contiguous(), "totals": totals, "sums": like.new_empty((threads, width))}
-    for name, from_later, to_start in zip(k.states, given_last, left, strict=False):
+    arrays |= {"d": _new((chunk, batch, made.d.evaluate(sizes)), like), "dy": seeds[0].contiguous()}
+    arrays |= {"totals": totals, "sums": like.new_empty(totals.shape)}
+    arrays |= {f"d_operand_{n}": v for n, v in enumerate(operands)}
+    arrays |= {f"outer_{n}": v for n, v in enumerate(outers)}
+    arrays |= {field(f".d {n}"): v for n, v in inputs.items()}
+    for name, from_later, to_start in zip(k.states, seeds[1], left, strict=False):
         arrays[f"given_{word(name)}"] = from_later.contiguous()
         arrays[f"left_{word(name)}"] = to_start
         arrays[f"carry_{word(name)}"] = like.new_empty((2, *to_start.shape))
-    _call(k, k.program.backward, arrays, given, sizes, True)
-    return d, totals.sum(0).to(like.dtype), left
+    _call(k, k.program.backward, arrays, given, sizes, (chunk, True))
+    return Found(operands, outers, inputs, totals.sum(0).to(like.dtype), left)
+
+
+def _outers(
+    k: Kernel, sizes: dict[str, int], like: Tensor, wanted: Sequence[bool]
+) -> tuple[Tensor | None, ...]:
+    """Where the gradients of matrices go: the later sums of one matrix share the first one's."""
+    found: list[Tensor | None] = []
+    place: dict[tuple[tuple[str, Dim], ...], Tensor | None] = {}
+    for outer, want in zip(k.program.recurrence.outers, wanted, strict=True):
+        if outer.first:
+            rows, columns = outer.size.evaluate(sizes), outer.width.evaluate(sizes)
+            columns //= outer.blocks.evaluate(sizes)
+            place[outer.targets] = like.new_empty((rows, columns)) if want else None
+        found.append(place[outer.targets])
+    return tuple(found)
+
+
+def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
+    made = BLOCKS.take(shape, like.dtype)
+    return made.zero_() if zero else made
+
+
+def _chunk(steps: int, batch: int, rows: int) -> int:
+    """How many steps go together, a power of two: about so many rows in all."""
+    chunk = 1
+    while chunk * batch < rows and chunk < steps:
+        chunk *= 2
+    return chunk
 
 
 def _common(
     k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
-) -> dict[str, Tensor]:
+) -> dict[str, Tensor | None]:
     """Arrays that both ways read."""
     arrays = {field(b.array): v for b, v in zip(k.program.recurrence.blocks, feeds, strict=False)}
+    arrays |= {f"operand_{n}": v.contiguous() for n, v in enumerate(given.operands)}
+    arrays |= {f"matrix_{n}": v.contiguous() for n, v in enumerate(given.matrices)}
+    arrays |= {f"bias_{n}": v.contiguous() for n, v in enumerate(given.biases) if v is not None}
     arrays |= {word(n): v.contiguous() for n, v in zip(k.inputs, given.inputs, strict=False)}
     arrays |= {word(n): v.contiguous() for n, v in zip(k.weights, given.weights, strict=False)}
     arrays |= {f"{word(n)}_0": v.contiguous() for n, v in zip(k.states, given.starts, strict=False)}
     arrays |= {word(n): v for n, v in zip(k.states, histories, strict=False)}
-    return arrays | {"kept": kept}
+    return {**arrays, "kept": kept}
 
 
 def _call(
-    k: Kernel, entry: Entry, arrays: dict[str, Tensor], given: Given, sizes: dict[str, int], keep: bool
+    k: Kernel,
+    entry: Entry,
+    arrays: dict[str, Tensor | None],
+    given: Given,
+    sizes: dict[str, int],
+    how: tuple[int, bool],
 ) -> None:
+    """`how`: steps per chunk, and whether what the way back needs is kept."""
     steps, batch = extent(given)
+    (chunk, keep), like = how, given.starts[0]
     threads = _threads(k, given, sizes)
-    arrays["scratch"] = given.starts[0].new_empty(batch * entry.scratch.evaluate(sizes))
     rows, lengths = _order(given, threads)
-    ring = -1 if keep else 1
     numbers = (ctypes.c_int64 * (len(NUMBERS) + len(k.program.letters)))(
-        steps, batch, ring, int(keep), threads, *(sizes[letter] for letter in k.program.letters)
+        *(steps, batch, -1 if keep else 1, int(keep), threads, chunk, -1 if keep else chunk - 1),
+        *(sizes[letter] for letter in k.program.letters),
     )
     pointers = (ctypes.c_void_p * (2 + len(entry.arrays)))()
     pointers[0], pointers[1] = rows.data_ptr(), None if lengths is None else lengths.data_ptr()
-    arrays["panels"] = given.starts[0].new_empty(k.panels[entry.name](numbers, pointers))
+    needs = (ctypes.c_int64 * 3)()
+    k.needs[entry.name](numbers, pointers, needs)
+    arrays["scratch"] = like.new_empty(batch * entry.scratch.evaluate(sizes))
+    arrays["panels"] = _new((needs[0],), like)
+    arrays["piles"], arrays["room"] = _new((threads * needs[1],), like), _new((threads * needs[2],), like)
+    arrays["marks"] = torch.empty(chunk * batch, dtype=torch.int32)
     for place, name in enumerate(entry.arrays):
-        pointers[place + 2] = arrays[name].data_ptr()
+        value = arrays[name]
+        pointers[place + 2] = None if value is None else value.data_ptr()
     (k.forward if entry.name == "forward" else k.backward)(numbers, pointers, k.run)
 
 
@@ -229,27 +306,3 @@ def sizes_of(program: Program, given: Given) -> dict[str, int]:
             letter, factor = dim.terms[0]
             sizes.setdefault(letter, int(size / factor))
     return sizes | {letter: 0 for letter in program.letters if letter not in sizes}
-
-
-def feed_of(program: Program, block: FeedBlock, given: Given) -> Tensor:
-    """All products of one operand at once: [T, B, K] -> [T, B, width]."""
-    place = [b.array for b in program.recurrence.blocks].index(block.array)
-    operand = given.operands[place]
-    steps, batch, _ = operand.shape
-    matrices = [given.matrices[f] for f in block.feeds]
-    biases = [given.biases[f] for f in block.feeds]
-    rows = operand.reshape(steps * batch, -1)
-    if matrices[0].dim() == 3:
-        feed = torch.einsum("npq,rnq->rnp", matrices[0], rows.reshape(-1, *matrices[0].shape[::2])).flatten(1)
-        feed = feed if biases[0] is None else feed + biases[0]
-    elif all(b is None for b in biases):
-        feed = rows @ joined(matrices).T
-    else:
-        pairs = zip(biases, matrices, strict=True)
-        whole = [m.new_zeros(m.shape[0]) if b is None else b for b, m in pairs]
-        feed = torch.addmm(joined(whole), rows, joined(matrices).T)
-    return feed.view(steps, batch, -1)
-
-
-def joined(tensors: list[Tensor]) -> Tensor:
-    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]

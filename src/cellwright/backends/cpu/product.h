@@ -141,26 +141,31 @@ template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_
 // [blocks, width, units] where it is turned.
 template <int G>
 static void pack(real* panel, int64_t blocks, int64_t units, int terms, const int64_t* widths,
-                 const real* const* matrices, const bool* turned) {
+                 const real* const* matrices, const bool* turned, int part, int parts) {
   enum { E = Tile<G>::each, S = Tile<G>::slices, B = Tile<G>::vectors };
-  for (int64_t block = 0; block < blocks; block++)
-    for (int64_t first = 0; first < units; first += B * L)
-      for (int slice = 0; slice < S; slice++)
-        for (int term = 0; term < terms; term++) {
-          const real* from[E];
-          bool across[E];
-          int64_t start[E];
-          for (int e = 0; e < E; e++) {
-            const int at = slice * E + e, matrix = term * G + at % G;
-            from[e] = matrices[matrix] + block * units * widths[term];
-            across[e] = turned[matrix];
-            start[e] = first + at / G * L;
-          }
-          for (int64_t k = 0; k < widths[term]; k++)
-            for (int e = 0; e < E; e++, panel += L)
-              for (int l = 0; l < L; l++) {
-                const int64_t unit = start[e] + l;
-                panel[l] = unit >= units ? 0 : across[e] ? from[e][k * units + unit] : from[e][unit * widths[term] + k];
-              }
+  int64_t depth = 0;
+  for (int term = 0; term < terms; term++) depth += widths[term];
+  const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
+  const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
+  panel += begin * depth * E * S * L;
+  for (int64_t tile = begin; tile < end; tile++)
+    for (int slice = 0; slice < S; slice++)
+      for (int term = 0; term < terms; term++) {
+        const int64_t block = tile / tiles, first = tile % tiles * B * L, width = widths[term];
+        const real* from[E];
+        bool across[E];
+        int64_t start[E];
+        for (int e = 0; e < E; e++) {
+          const int at = slice * E + e, matrix = term * G + at % G;
+          from[e] = matrices[matrix] + block * units * width;
+          across[e] = turned[matrix];
+          start[e] = first + at / G * L;
         }
+        for (int64_t k = 0; k < width; k++)
+          for (int e = 0; e < E; e++, panel += L)
+            for (int l = 0; l < L; l++) {
+              const int64_t unit = start[e] + l;
+              panel[l] = unit >= units ? 0 : across[e] ? from[e][k * units + unit] : from[e][unit * width + k];
+            }
+      }
 }

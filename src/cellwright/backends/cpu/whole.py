@@ -29,7 +29,7 @@ def backward(
     given = given_of(k.program, call, sizes_of(k.program, call))
     with torch.no_grad():
         saved = unpack(y, tuple(kept), len(given.starts))
-        found = gradients(k, given, saved, launch.backward(k, given, saved, seeds[0], tuple(seeds[1:])))
+        found = gradients(k, given, saved, (seeds[0], tuple(seeds[1:])))
     both = zip(flatten(given), flatten(found), strict=True)
     pairs = [(v, g) for v, g in both if v is not None and g is not None]
     return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
@@ -43,6 +43,9 @@ def shapes(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     starts = list(call.states.values())
     count = steps if keep else torch.sym_min(steps, 2)  # type: ignore[no-untyped-call]
     histories = [s.new_empty((count, batch, s.shape[-1])) for s in starts[1:]]
-    feeds = [starts[0].new_empty((steps, batch, b.width.evaluate(sizes))) for b in program.recurrence.blocks]
-    kept = program.recurrence.kept.evaluate(sizes)
+    made = program.recurrence
+    feeds = [
+        starts[0].new_empty((steps, batch, b.width.evaluate(sizes)) if keep else (0,)) for b in made.blocks
+    ]
+    kept = made.kept.evaluate(sizes)
     return [*histories, *feeds, starts[0].new_empty((steps, batch, kept) if keep else (0,))]

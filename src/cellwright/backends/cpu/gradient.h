@@ -1,0 +1,84 @@
+// A matrix's gradient: the sum over many rows of outer(v, d), in tiles that stay in registers.
+//
+// Packed d: for every tile of W vectors, for every row: W * L reals. Packed v: for every tile of R, for every row: R.
+// Pile (one per thread): for every tile of d, for every tile of v: R x W vectors; `from_piles` brings it in order.
+enum { OUTER_W = REGISTERS == 32 ? 4 : 2, OUTER_R = 6, OUTER_N = OUTER_W * L };
+
+INLINE int64_t up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+INLINE int64_t pile_size(int64_t blocks, int64_t size, int64_t width) {
+  return blocks * up(size, OUTER_N) * OUTER_N * up(width, OUTER_R) * OUTER_R;
+}
+
+// Both operands packed, per row.
+INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
+  return up(size, OUTER_N) * OUTER_N + up(width, OUTER_R) * OUTER_R;
+}
+
+static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
+  V sum[OUTER_R][OUTER_W];
+#pragma GCC unroll 16
+  for (int r = 0; r < OUTER_R; r++)
+#pragma GCC unroll 16
+    for (int w = 0; w < OUTER_W; w++) sum[r][w] = load(pile + (r * OUTER_W + w) * L, All());
+  const real* p[OUTER_R];
+#pragma GCC unroll 16
+  for (int r = 0; r < OUTER_R; r++) p[r] = v + r;
+  for (int64_t k = 0; k < rows; k++) add_products<OUTER_R, OUTER_W>(sum, d + k * OUTER_N, p, k * OUTER_R);
+#pragma GCC unroll 16
+  for (int r = 0; r < OUTER_R; r++)
+#pragma GCC unroll 16
+    for (int w = 0; w < OUTER_W; w++) store(pile + (r * OUTER_W + w) * L, sum[r][w], All());
+}
+
+// Rows of `size` reals laid out by tiles of N columns, the last filled up with zeros.
+template <int N, class Row>
+INLINE real* pack_rows(real* to, const Share& share, int64_t size, Row row_of) {
+  const int64_t rows = share.count, whole = size / N * N;
+  for (int64_t n = 0; n < rows; n++) {
+    const real* from = row_of(share.rows[n]);
+    real* at = to + n * N;
+    for (int64_t k = 0; k < whole; k += N, at += rows * N) memcpy(at, from + k, N * sizeof(real));
+    if (whole < size)
+      for (int64_t k = whole; k < whole + N; k++) at[k - whole] = k < size ? from[k] : 0;
+  }
+  return to + up(size, N) * N * rows;
+}
+
+// pile += sum over the share's rows of outer(v, d), block by block; `room` holds both packed.
+template <class D, class Vector>
+INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t width, D d_of, Vector v_of, real* pile,
+                    real* room) {
+  const int64_t rows = share.count;
+  for (int64_t block = 0; block < blocks; block++) {
+    real* const v = pack_rows<OUTER_N>(room, share, size, [&](int64_t row) { return d_of(row) + block * size; });
+    pack_rows<OUTER_R>(v, share, width, [&](int64_t row) { return v_of(row) + block * width; });
+    for (int64_t n = 0; n < up(size, OUTER_N); n++)
+      for (int64_t m = 0; m < up(width, OUTER_R); m++, pile += OUTER_R * OUTER_N)
+        add_outer(rows, v + m * OUTER_R * rows, room + n * OUTER_N * rows, pile);
+  }
+}
+
+// The piles of all threads, summed into the gradient [blocks, size, width]; `part` takes its share of the tiles.
+static void from_piles(const real* piles, int64_t stride, int64_t threads, int64_t blocks, int64_t size, int64_t width,
+                       real* gradient, bool add, int part, int parts) {
+  const int64_t across = up(width, OUTER_R), down = up(size, OUTER_N), all = blocks * down;
+  for (int64_t tile = all * part / parts; tile < all * (part + 1) / parts; tile++) {
+    const int64_t first = tile % down * OUTER_N, high = size - first < OUTER_N ? size - first : OUTER_N;
+    real* const rows = gradient + (tile / down * size + first) * width;
+    for (int64_t m = 0; m < across; m++) {
+      real sum[OUTER_R * OUTER_N];
+      const real* from = piles + (tile * across + m) * OUTER_R * OUTER_N;
+      for (int64_t k = 0; k < OUTER_R * OUTER_N; k += L) {
+        V whole = load(from + k, All());
+        for (int64_t thread = 1; thread < threads; thread++) whole += load(from + thread * stride + k, All());
+        store(sum + k, whole, All());
+      }
+      const int64_t start = m * OUTER_R, wide = width - start < OUTER_R ? width - start : OUTER_R;
+      for (int64_t n = 0; n < high; n++)
+        for (int64_t r = 0; r < wide; r++) {
+          real& to = rows[n * width + start + r];
+          to = sum[r * OUTER_N + n] + (add ? to : 0);
+        }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+"""Memory of the kernels: blocks that are taken again once nobody holds them. Floor 2.
+
+A fresh large array costs a page fault for every page that is first written, as much as a small kernel's work.
+A tensor from here owns its block until the last reference to its storage goes; then the block waits for the next
+call of about its size. What waits never exceeds the most that was lately in use at once; the oldest goes first.
+"""
+
+from __future__ import annotations
+
+import mmap
+import weakref
+from collections import OrderedDict
+from math import prod
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Smaller arrays are the C library's, which keeps them by itself.
+LEAST = 1 << 16
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+class Blocks:
+    """Blocks of pages by size; `waiting` and `in_use` are bytes."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._idle: OrderedDict[int, mmap.mmap] = OrderedDict()
+        self._count = self.waiting = self.in_use = self.most = self._peak = 0
+
+    def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """An array of numbers that mean nothing yet."""
+        size = prod(shape) * dtype.itemsize
+        if size < LEAST:
+            return torch.empty(shape, dtype=dtype)
+        block = self._block(_rounded(size))
+        view = np.frombuffer(block, dtype=_NUMPY[dtype], count=prod(shape))
+        weakref.finalize(view, self._give, block).atexit = False
+        return torch.from_numpy(view).view(shape)
+
+    def _block(self, size: int) -> mmap.mmap:
+        with self._lock:
+            self.in_use += size
+            self._peak = max(self._peak, self.in_use)
+            self.most = max(self.most, self._peak)
+            for key in reversed(self._idle):
+                if len(self._idle[key]) == size:
+                    self.waiting -= size
+                    return self._idle.pop(key)
+            self._trim(self.most - self.in_use)
+        return _pages(size)
+
+    def _give(self, block: mmap.mmap) -> None:
+        with self._lock:
+            self.in_use -= len(block)
+            self.waiting += len(block)
+            self._count += 1
+            self._idle[self._count] = block
+            if self.in_use == 0:
+                # One unusual call is forgotten within a few.
+                self.most, self._peak = max(self._peak, self.most // 2), 0
+            self._trim(self.most - self.in_use)
+
+    def _trim(self, allowed: int) -> None:
+        while self.waiting > allowed and self._idle:
+            _, oldest = self._idle.popitem(last=False)
+            self.waiting -= len(oldest)
+
+
+def _rounded(size: int) -> int:
+    """The next of eight steps to the next power of two: sizes that differ a little share blocks."""
+    step = max(1 << (size.bit_length() - 4), mmap.PAGESIZE)
+    return -(-size // step) * step
+
+
+def _pages(size: int) -> mmap.mmap:
+    # Private: a forked child must not write into its parent's arrays.
+    block = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE") and size >= 1 << 21:
+        try:
+            block.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:  # a kernel without large pages
+            return block
+    return block
+
+
+BLOCKS = Blocks()
