@@ -42,6 +42,7 @@ from cellwright.errors import (
     CellwrightError,
     DataError,
     Interrupted,
+    KindError,
     RunError,
     SettingError,
     ShapeError,
@@ -87,8 +88,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
-    "Interrupted", "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs", "blocks",
-    "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp", "explain",
+    "Interrupted", "KindError", "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs",
+    "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp", "explain",
     "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",
     "testing", "where",

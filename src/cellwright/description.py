@@ -159,10 +159,11 @@ def _of_layer(layer: Layer, name: str) -> Iterator[Part]:
         for end in ("", "_reverse")[: layer.directions]:
             sizes = layer.sizes(index)
             place = f"{name}.{index}" if name else f"layer {index}"
-            part = _of_cell(layer.cell, sizes["H"], sizes["I"], place + end.replace("_", " "))
-            real = sum(p.numel() for n, p in layer.named_parameters() if n.endswith(f"_l{index}{end}"))
-            kept = real - part.parameters
-            yield part if not kept else _of_cell(layer.cell, sizes["H"], sizes["I"], part.name, kept)
+            cell = layer.frame.cells[index]
+            part = _of_cell(cell, sizes["H"], sizes["I"], place + end.replace("_", " "))
+            own = layer.named_parameters(recurse=False)
+            kept = sum(p.numel() for n, p in own if n.endswith(f"_l{index}{end}")) - part.parameters
+            yield part if not kept else _of_cell(cell, sizes["H"], sizes["I"], part.name, kept)
 
 
 def _matrices(module: nn.Module) -> int:

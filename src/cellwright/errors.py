@@ -5,8 +5,9 @@ Every message is one line that says what is wrong, where, what was got, what was
     CellwrightError
     ├── UserError            a mistake of the user's: the command line prints it and exits with 2
     │   ├── CellError        the equations of a cell (carries the user's file and line)
-    │   ├── ShapeError       a tensor that does not fit a layer
+    │   ├── ShapeError       a tensor that does not fit a layer (a RuntimeError too, as torch raises)
     │   ├── SettingError     an option or argument out of range
+    │   │   └── KindError    an argument of another type (a TypeError too)
     │   ├── DataError        a file, a table, a column, a sequence
     │   └── RunError         a run folder: missing, of another version, truncated, tampered with
     └── Interrupted          the user stopped the work; all that was done is saved
@@ -57,12 +58,23 @@ class CellError(UserError):
         return cls(f"{len(problems)} mistakes: " + " | ".join(str(p) for p in problems))
 
 
-class ShapeError(UserError):
-    """A tensor does not fit: its rank, size, dtype or device."""
+class ShapeError(UserError, RuntimeError):
+    """A tensor does not fit: its rank, size, dtype or device. A RuntimeError too, as torch raises."""
 
 
 class SettingError(UserError):
     """An option or argument is out of its range."""
+
+
+class KindError(SettingError, TypeError):
+    """An argument is of another type; a TypeError too.
+
+    >>> print(KindError("bias", 1, "bool"))
+    bias should be of type bool, got: int
+    """
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(f"{name} should be of type {expected}, got: {type(value).__name__}")
 
 
 class DataError(UserError):

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from cellwright.checkpoint import digest
 from cellwright.errors import RunError, SettingError, ShapeError
-from cellwright.nn.layer import Layer, States
+from cellwright.nn.frame import States
+from cellwright.nn.layer import Layer
 from cellwright.nn.shapes import checked_state
 
 FORMAT = 1
@@ -185,8 +186,8 @@ class Stream:
         like = next(self.layer.parameters())
         first = state.get(self.layer.cell.graph.states[0].name)
         batch = first.shape[1] if first is not None and first.ndim == 3 else 1
-        taken = checked_state(state, self.layer.start(batch, like))
-        return {name: value.detach().to(like, copy=True) for name, value in taken.items()}
+        own = {name: value.detach().to(like, copy=True) for name, value in state.items()}
+        return checked_state(own, self.layer.frame.shapes(batch), like)
 
     def _step(self, x: Tensor) -> tuple[Tensor, States]:
         """The layer over one step [1, B, I], without the dropout of training."""

@@ -147,7 +147,7 @@ X = torch.zeros(5, 4, 3)
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("width", {"x": torch.zeros(5, 4, 2)}, r"got shape \[5, 4, 2\], expected \[time, batch, 3\]"),
     ("rank", {"x": torch.zeros(5, 4, 3, 1)}, r"got shape \[5, 4, 3, 1\]"),
-    ("dtype", {"x": X.double()}, r"another dtype than the weights: got torch.float64, expected torch.float32"),
+    ("dtype", {"x": X.double()}, r"input dtype \(torch.float64\) does not match weight dtype \(torch.float32\)"),
     ("too long", {"x": X, "lengths": [6, 1, 1, 1]}, r"out of range: got 1 to 6, expected 0 to 5"),
     ("negative", {"x": X, "lengths": [-1, 1, 1, 1]}, r"got -1 to 1"),
     ("too few lengths", {"x": X, "lengths": [1, 1]}, r"expected whole numbers \[4\]"),

@@ -10,6 +10,29 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Clip:
+    """On the way back: the gradients of the values at these positions of the graph stay within +-limit."""
+
+    limit: float
+    positions: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """As an operator takes it.
+
+        >>> Clip.of(Clip(0.5, (3, 4)).text)
+        Clip(limit=0.5, positions=(3, 4))
+        """
+        return " ".join([str(self.limit), *[str(k) for k in self.positions]])
+
+    @classmethod
+    def of(cls, text: str) -> Clip:
+        """Read `text`."""
+        limit, *positions = text.split()
+        return cls(float(limit), tuple(int(k) for k in positions))
+
+
+@dataclass(frozen=True)
 class Call:
     """One run of a plan over time.
 
@@ -18,6 +41,9 @@ class Call:
 
     resets [T, B] (bool, same device) or None: where true, the step begins from `fresh` ([B, size] by name)
     instead of the states that the step before left. Past a length nothing is reset.
+
+    clip: gradients kept within bounds. segment: the way back keeps the states before every so many steps
+    only, and computes the rest again (`runtime.segments`); backends never see it.
     """
 
     x: Tensor
@@ -28,6 +54,8 @@ class Call:
     record: tuple[str, ...] = ()
     resets: Tensor | None = None
     fresh: Mapping[str, Tensor] | None = None
+    clip: Clip | None = None
+    segment: int | None = None
 
     def mask(self) -> Tensor | None:
         """True where a step is real, [T, B, 1]; None when every step is."""

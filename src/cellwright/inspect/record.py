@@ -41,8 +41,8 @@ def record(
     ['i', 'f', 'g', 'o', 'c', 'h']
     """
     need_part(layer, at, reverse)
-    names = tuple(layer.cell.graph.named)
+    names = tuple(layer.frame.cells[at].graph.named)
     with still(layer):
-        _, _, kept = layer.run(time_first(layer, x), state, lengths, record=names)
+        _, _, kept = layer.run(time_first(layer, x), state, lengths, record=True)
     values = kept[at * layer.directions + int(reverse)]
     return {name: values[name] for name in names}

@@ -110,10 +110,10 @@ def unroll(
         y [T, B, D*H] with its autograd graph, and the part.
     """
     need_part(layer, at, reverse)
-    graph, part = layer.cell.graph, at * layer.directions + int(reverse)
+    part = at * layer.directions + int(reverse)
     done: list[Unrolled | None] = []
 
-    def run(call: Call) -> Outcome:
+    def run(graph: Graph, call: Call) -> Outcome:
         unrolled = None
         if len(done) == part:
             outcome, unrolled = _carried(graph, call, reverse)

@@ -1,7 +1,33 @@
-"""Layers. Floor 4: `Recurrent` for any cell; `RNN`, `LSTM`, `GRU` in the place of torch.nn's."""
+"""Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` in the place of torch.nn's."""
 
+from cellwright.nn.around import Highway, LayerNorm, LockedDropout, Residual
+from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
+from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
 from cellwright.nn.layer import Layer
+from cellwright.nn.learned_start import LearnedStart
+from cellwright.nn.part import Around, Begin, Inside, OnGradient, OnWeights, Part
 from cellwright.nn.recurrent import Recurrent
 
-__all__ = ["GRU", "LSTM", "RNN", "Layer", "Recurrent"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Around",
+    "Begin",
+    "ClipGradient",
+    "DropConnect",
+    "Highway",
+    "Inside",
+    "Layer",
+    "LayerNorm",
+    "LearnedStart",
+    "LockedDropout",
+    "OnGradient",
+    "OnWeights",
+    "Part",
+    "Recurrent",
+    "Residual",
+    "StateDropout",
+    "Zoneout",
+]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from cellwright import cells
 from cellwright.compiler.trace import Cell
-from cellwright.errors import SettingError
+from cellwright.errors import KindError, SettingError, ShapeError
+from cellwright.nn.frame import make_frame, need_size
 from cellwright.nn.layer import Layer
+from cellwright.nn.sequences import opened
 
 
 class Packed(Layer):
@@ -21,6 +25,7 @@ class Packed(Layer):
     torch's second bias is when it is not simply added to the first.
     """
 
+    hidden_size: int
     gates: ClassVar[tuple[str, ...]]
     recurrent_bias: ClassVar[dict[str, str]] = {}
 
@@ -38,7 +43,14 @@ class Packed(Layer):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(cell, input_size, hidden_size, num_layers, batch_first, bidirectional, dropout)
+        for name, value in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(value, bool):
+                raise KindError(name, value, "bool")
+        need_size("input_size", input_size, 1)
+        frame = make_frame(cell, input_size, hidden_size, num_layers, bool(bidirectional), "concat")
+        super().__init__(frame, batch_first, dropout)
+        if dropout and num_layers == 1:
+            warnings.warn("dropout acts between layers, and there is one layer only", stacklevel=3)
         self.bias, self.proj_size = bias, proj_size
         for layer in range(num_layers):
             for suffix in ("", "_reverse")[: self.directions]:
@@ -69,10 +81,20 @@ class Packed(Layer):
         """Nothing to do: kept for programs that call it on torch.nn's layers."""
 
     @property
+    def mode(self) -> str:
+        """torch.nn's name of the kind: LSTM, GRU, RNN_TANH or RNN_RELU."""
+        return type(self).__name__
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """The names of the packed weights by layer and direction: programs that start biases read them."""
+        ends = [f"{k}{s}" for k in range(self.num_layers) for s in ("", "_reverse")[: self.directions]]
+        return [[f"{name}_l{end}" for name in self._shapes(0)] for end in ends]
+
+    @property
     def all_weights(self) -> list[list[Tensor]]:
         """The packed weights by layer and direction, as torch.nn lists them."""
-        ends = [f"{k}{s}" for k in range(self.num_layers) for s in ("", "_reverse")[: self.directions]]
-        return [[w for name, w in self.named_parameters() if name.partition("_l")[2] == end] for end in ends]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
         """Views of the packed weights under the equations' names; a bias b_* is the sum of torch's two."""
@@ -102,41 +124,40 @@ class Packed(Layer):
         """As torch.nn: `output, h_n = rnn(input, h_0)`, `output, (h_n, c_n) = lstm(input, (h_0, c_0))`.
 
         Args:
-            input: [T, B, I], [B, T, I] with batch_first, [T, I] unbatched, or a PackedSequence.
+            input: [T, B, I], [B, T, I] with batch_first, [T, I] unbatched, a PackedSequence, or (what
+                torch.nn does not take) a nested tensor of jagged layout.
             hx: h_0 [L*D, B, H], for LSTM the pair (h_0, c_0); zeros when left out.
 
         Raises:
             ShapeError: something does not fit.
         """
-        if isinstance(input, PackedSequence):
-            x, lengths = pad_packed_sequence(input)
-            y, state, _ = self.run(x, self._state(hx), lengths)
-            return _packed_like(input, y, lengths), self._hx(state)
-        if input.dim() == 2:
-            wide = None if hx is None else {k: v.unsqueeze(1) for k, v in (self._state(hx) or {}).items()}
-            y, state, _ = self.run(input.unsqueeze(1), wide)
-            return y.squeeze(1), self._hx({k: v.squeeze(1) for k, v in state.items()})
-        y, state, _ = self.run(input.transpose(0, 1) if self.batch_first else input, self._state(hx))
-        return (y.transpose(0, 1) if self.batch_first else y), self._hx(state)
+        given = opened(input, self.batch_first)
+        y, state, _ = self.run(given.x, given.states(None if hx is None else self._state(hx)), given.lengths)
+        return given.back(y), self._hx(given.last(state))
 
-    def _state(self, hx: Any) -> dict[str, Tensor] | None:
-        return None if hx is None else {"h": hx}
+    def _state(self, hx: Any) -> Mapping[str, Tensor]:
+        if not isinstance(hx, Tensor):
+            raise ShapeError(
+                "h_0 is not a tensor", got=type(hx).__name__, expected="[layers * directions, batch, size]"
+            )
+        return {"h": hx}
 
     def _hx(self, state: dict[str, Tensor]) -> Any:
         return state["h"]
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
-
-
-def _packed_like(input: PackedSequence, y: Tensor, lengths: Tensor) -> PackedSequence:
-    """y [T, B, ..] packed in the very order of the input."""
-    order = input.sorted_indices
-    if order is not None:
-        y, lengths = y.index_select(1, order), lengths.index_select(0, order.cpu())
-    return pack_padded_sequence(y, lengths)._replace(
-        sorted_indices=order, unsorted_indices=input.unsorted_indices
-    )
+        shown = (
+            ("proj_size", 0),
+            ("num_layers", 1),
+            ("bias", True),
+            ("batch_first", False),
+            ("dropout", 0.0),
+        )
+        text = f"{self.input_size}, {self.hidden_size}"
+        for name, usual in (*shown, ("bidirectional", False)):
+            value = getattr(self, name)
+            text += f", {name}={value}" if value != usual else ""
+        return text
 
 
 class RNN(Packed):
@@ -177,6 +198,11 @@ class RNN(Packed):
         )
         self.nonlinearity = nonlinearity
 
+    @property
+    def mode(self) -> str:
+        """RNN_TANH or RNN_RELU."""
+        return f"RNN_{self.nonlinearity.upper()}"
+
 
 class LSTM(Packed):
     """torch.nn.LSTM, `proj_size` included.
@@ -201,7 +227,8 @@ class LSTM(Packed):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if proj_size and not 0 < proj_size < hidden_size:
+        need_size("hidden_size", hidden_size, 1)
+        if not 0 <= proj_size < hidden_size:
             raise SettingError("proj_size does not fit", got=proj_size, expected=f"0 to {hidden_size - 1}")
         super().__init__(
             cells.lstm_projected.configure(P=proj_size) if proj_size else cells.lstm,
@@ -217,8 +244,10 @@ class LSTM(Packed):
             dtype,
         )
 
-    def _state(self, hx: Any) -> dict[str, Tensor] | None:
-        return None if hx is None else {"h": hx[0], "c": hx[1]}
+    def _state(self, hx: Any) -> Mapping[str, Tensor]:
+        if isinstance(hx, Tensor) or len(hx) != 2:
+            raise ShapeError("the state is not a pair", got=type(hx).__name__, expected="(h_0, c_0)")
+        return {"h": hx[0], "c": hx[1]}
 
     def _hx(self, state: dict[str, Tensor]) -> Any:
         return state["h"], state["c"]

@@ -1,4 +1,4 @@
-"""The algorithm of every recurrent layer: layers, directions, lengths, dropout between layers. Floor 4.
+"""The algorithm of every recurrent layer: layers, directions, lengths, resets, parts. Floor 4.
 
 `Layer` is abstract in one thing: where its weights are kept. `Recurrent` keeps each under its equation's
 name, the drop-ins keep torch.nn's packed tensors.
@@ -6,23 +6,63 @@ name, the drop-ins keep torch.nn's packed tensors.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-from cellwright import cells
-from cellwright.backends.call import Call, Outcome
+from cellwright.backends.call import Call, Clip, Outcome
+from cellwright.compiler.graph import Graph
 from cellwright.compiler.trace import Cell
 from cellwright.errors import SettingError
-from cellwright.nn.shapes import checked_lengths, checked_state, need_input, reversed_steps
+from cellwright.nn.frame import Frame, States, need_size
+from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
+from cellwright.nn.shapes import (
+    checked_lengths,
+    checked_resets,
+    checked_state,
+    need_finite,
+    need_input,
+    reversed_resets,
+    reversed_steps,
+)
+from cellwright.runtime import segments
 from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
 
-States = dict[str, Tensor]
-Executor = Callable[[Call], Outcome]
+Executor = Callable[[Graph, Call], Outcome]
+KINDS = (Around, Inside, OnWeights, Begin, OnGradient)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one layer runs at every step: the cell as its parts made it, the sizes of the inputs they add."""
+
+    cell: Cell
+    text: str
+    extra: dict[str, int]
+    clip: Clip | None
+
+
+@dataclass
+class Run:
+    """One run of a layer: what was given, by layer and direction, and what has been found so far."""
+
+    counts: Tensor | None
+    resets: Tensor | None
+    begin: list[States]
+    fresh: list[States]
+    record: bool | tuple[str, ...]
+    stop: bool
+    check: bool
+    execute: Executor | None
+    last: list[States] = field(default_factory=list)
+    kept: list[States] = field(default_factory=list)
 
 
 class Layer(nn.Module, ABC):
@@ -30,22 +70,66 @@ class Layer(nn.Module, ABC):
 
     def __init__(
         self,
-        cell: Cell | str,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
+        frame: Frame,
         batch_first: bool = False,
-        bidirectional: bool = False,
         dropout: float = 0.0,
         backend: str | None = None,
+        checkpoint: str | int | None = None,
     ) -> None:
         super().__init__()
-        _check_sizes(input_size, hidden_size, num_layers, dropout)
-        self.cell = cells.get(cell) if isinstance(cell, str) else cell
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.batch_first, self.bidirectional, self.dropout = batch_first, bidirectional, float(dropout)
-        self.backend = backend
-        self._graph_text = text_of(self.cell.graph)
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+            raise SettingError("dropout is a probability", got=dropout, expected="0 to 1")
+        if isinstance(checkpoint, str) and checkpoint != "sqrt":
+            raise SettingError("no such checkpoint", got=checkpoint, expected='"sqrt" or a number of steps')
+        if checkpoint is not None and checkpoint != "sqrt":
+            need_size("checkpoint", checkpoint, 1)
+        self.frame, self.cell = frame, frame.cells[0]
+        self.input_size, self.num_layers = frame.input_size, frame.layers
+        same = len(set(frame.hidden)) == 1
+        self.hidden_size: int | tuple[int, ...] = frame.hidden[0] if same else frame.hidden
+        self.batch_first, self.bidirectional = batch_first, frame.directions == 2
+        self.dropout, self.backend, self.checkpoint = float(dropout), backend, checkpoint
+        self._parts: tuple[Part, ...] = ()
+        self._steps = self._made_steps()
+
+    def take(self, parts: Sequence[Part], make: Make) -> None:
+        """Fit parts to this layer. Called once, after the layer's own weights are made.
+
+        Raises:
+            SettingError: what is no part, a part of another layer, one kind twice, or one that does not suit.
+        """
+        for part in parts:
+            if not isinstance(part, KINDS):
+                raise SettingError("this is no part of a layer", got=type(part).__name__)
+            if part.fitted:
+                raise SettingError(f"{type(part).__name__} is part of another layer", fix="make a new one")
+            part.fit(self.frame, make)
+            part.fitted = True
+        kinds = [type(part).__name__ for part in parts]
+        twice = [name for name in dict.fromkeys(kinds) if kinds.count(name) > 1]
+        if twice:
+            raise SettingError("a layer takes each kind of part once", got=f"{twice[0]} twice")
+        self.parts = nn.ModuleList(parts)
+        self._parts = tuple(parts)
+        self._steps = self._made_steps()
+
+    def _made_steps(self) -> dict[bool, list[Step]]:
+        """The steps by layer, while training and in evaluation."""
+        inside = sorted((p for p in self._parts if isinstance(p, Inside)), key=lambda part: part.order)
+        clips = [p for p in self._parts if isinstance(p, OnGradient)]
+        made: dict[bool, list[Step]] = {}
+        for training in (True, False):
+            made[training] = []
+            for at, cell in enumerate(self.frame.cells):
+                graph = cell.graph
+                for part in inside:
+                    graph = part.derive(graph, training)
+                sizes = self.frame.sizes(at)
+                extra = {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in graph.inputs[1:]}
+                own = cell if graph is cell.graph else Cell(graph)
+                clip = clips[0].clip(graph) if clips else None
+                made[training].append(Step(own, text_of(graph), extra, clip))
+        return made
 
     @abstractmethod
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
@@ -54,73 +138,75 @@ class Layer(nn.Module, ABC):
     @property
     def directions(self) -> int:
         """D: 2 when bidirectional."""
-        return 2 if self.bidirectional else 1
+        return self.frame.directions
 
     @property
     def output_size(self) -> int:
-        """The width of y: D times the size of the first state."""
-        return self.directions * self.state_sizes()[self.cell.graph.states[0].name]
+        """The width of y: the size of the last layer's first state, times D where directions are joined."""
+        return self.frame.gives(self.num_layers - 1)
 
     def sizes(self, layer: int = 0) -> dict[str, int]:
         """H and I of one layer."""
-        return {"H": self.hidden_size, "I": self.input_size if layer == 0 else self.output_size}
+        return self.frame.sizes(layer)
 
-    def state_sizes(self) -> dict[str, int]:
-        """The size of every state by name; a scalar state has size 1."""
-        sizes = {"H": self.hidden_size, "I": self.input_size}
-        return {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in self.cell.graph.states}
+    def state_sizes(self, layer: int = 0) -> dict[str, int]:
+        """The size of every state of a layer by name; a scalar state has size 1."""
+        return self.frame.state_sizes(layer)
+
+    def running(self, layer: int = 0) -> Cell:
+        """The cell that a layer runs in its present mode: the one it was given, as its parts changed it."""
+        return self._steps[self.training][layer].cell
 
     def start(self, batch: int, like: Tensor) -> States:
-        """The states before the first step, [L*D, B, size]: zero, or what the cell declares."""
-        facts = dict(self.cell.graph.facts.start)
-        count = self.num_layers * self.directions
-        return {
-            name: like.new_full((count, batch, size), facts.get(name, 0.0))
-            for name, size in self.state_sizes().items()
-        }
+        """The states before the first step, [L*D, B, size]: zero, what the cell declares, or learned ones."""
+        return self.frame.join(self._start(batch, like))
+
+    def _start(self, batch: int, like: Tensor) -> list[States]:
+        starts: list[States] = []
+        learned = [part for part in self._parts if isinstance(part, Begin)]
+        for place in range(self.num_layers * self.directions):
+            at = place // self.directions
+            facts = dict(self.frame.cells[at].graph.facts.start)
+            sizes = self.frame.state_sizes(at)
+            start = {name: like.new_full((batch, size), facts.get(name, 0.0)) for name, size in sizes.items()}
+            starts.append(learned[0].start(start, place) if learned else start)
+        return starts
 
     def call(self, x: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Call:
         """What the first layer's forward direction would hand to a backend: for `explain`."""
-        need_input(x, self.input_size, self._dtype())
         x = x.transpose(0, 1) if self.batch_first else x
-        first = {name: value[0] for name, value in self.start(x.shape[1], x).items()}
-        return Call(x, first, self.weights(0), checked_lengths(lengths, x))
+        run = self._begun(x, None, lengths, None, ())
+        return self._call(x, 0, 0, run)
 
     def run(
         self,
         x: Tensor,
         state: Mapping[str, Tensor] | None = None,
         lengths: Tensor | Sequence[int] | None = None,
-        record: tuple[str, ...] = (),
+        record: bool | tuple[str, ...] = (),
         stop: bool = True,
+        resets: Tensor | None = None,
+        check: bool = False,
         execute: Executor | None = None,
     ) -> tuple[Tensor, States, list[States]]:
         """x [T, B, I] -> y [T, B, D*H], states [L*D, B, size], recorded values by layer and direction.
 
         Without `stop` the cells run on over the padding: y before each length is the same, the rest is not.
-        `execute` runs a cell over time in the place of the backends: for those who look inside.
+        `check` refuses what is not finite. `execute` runs a cell over time in the place of the backends: for
+        those who look inside.
         """
-        need_input(x, self.input_size, self._dtype())
-        counts = checked_lengths(lengths, x)
-        start = self.start(x.shape[1], x)
-        run = execute or self._execute
-        begin = start if state is None else checked_state(state, start)
-        last: list[States] = []
-        kept: list[States] = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(self.directions):
-                first = {name: value[len(last)] for name, value in begin.items()}
-                ends = counts if stop else None
-                call = Call(x, first, self.weights(layer, bool(direction)), ends, record=record)
-                y, states, recorded = self._direction(run, call, counts, bool(direction))
-                outputs.append(y)
-                last.append(states)
-                kept.append(recorded)
-            x = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-            if layer + 1 < self.num_layers:
-                x = drop(x, self.dropout, self.training)
-        return x, {name: torch.stack([s[name] for s in last]) for name in begin}, kept
+        run = self._begun(x, state, lengths, resets, record, stop, check, execute)
+        if check:
+            need_finite(x, "the input")
+        around = [part for part in self._parts if isinstance(part, Around)]
+        for at in range(self.num_layers):
+            inner: Callable[[Tensor], Tensor] = partial(self._directions, at=at, run=run)
+            for part in reversed(around):
+                inner = partial(part.around, inner=inner, at=at, training=self.training)
+            x = inner(x)
+            if check:
+                need_finite(x, f"the output of layer {at}")
+        return x, self.frame.join(run.last), run.kept
 
     def outputs(self, x: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
         """y alone, [T, B, D*H] from x [T, B, I] (time first always), zero past each length.
@@ -134,35 +220,92 @@ class Layer(nn.Module, ABC):
         past = torch.arange(len(y), device=y.device)[:, None] >= torch.as_tensor(lengths, device=y.device)
         return y.masked_fill(past.unsqueeze(-1), 0.0)
 
-    def _execute(self, call: Call) -> Outcome:
-        if torch.compiler.is_compiling() and not call.record:
-            return traced(self._graph_text, call, self.backend)
-        return execute(self.cell.graph, call, self.backend)
+    def _begun(
+        self,
+        x: Tensor,
+        state: Mapping[str, Tensor] | None,
+        lengths: Tensor | Sequence[int] | None,
+        resets: Tensor | None,
+        record: bool | tuple[str, ...],
+        stop: bool = True,
+        check: bool = False,
+        execute: Executor | None = None,
+    ) -> Run:
+        """A run with everything that was given checked."""
+        need_input(x, self.input_size, next(self.parameters()))
+        counts, marks = checked_lengths(lengths, x), checked_resets(resets, x)
+        if state is None:
+            begin = fresh = self._start(x.shape[1], x)
+        else:
+            begin = self.frame.split(checked_state(state, self.frame.shapes(x.shape[1]), x))
+            fresh = begin if marks is None else self._start(x.shape[1], x)
+        return Run(counts, marks, begin, fresh, record, stop, check, execute)
 
-    def _direction(
-        self, run: Executor, call: Call, counts: Tensor | None, reverse: bool
-    ) -> tuple[Tensor, States, States]:
-        if not reverse:
-            out = run(call)
-            return out.y, out.states, out.recorded
-        turned = Call(
-            reversed_steps(call.x, counts), call.states, call.weights, call.lengths, record=call.record
+    def _directions(self, x: Tensor, at: int, run: Run) -> Tensor:
+        """What one layer gives for x, its directions merged; its states and recorded values go to the run."""
+        if at:
+            x = drop(x, self.dropout, self.training)
+        outputs = []
+        for way in range(self.directions):
+            call = self._call(x, at, way, run)
+            step = self._steps[self.training][at]
+            out = run.execute(step.cell.graph, call) if run.execute else self._execute(step, call)
+            y, kept = out.y, out.recorded
+            if way:
+                y = reversed_steps(y, run.counts)
+                kept = {name: reversed_steps(value, run.counts) for name, value in kept.items()}
+            outputs.append(y)
+            run.last.append(out.states)
+            run.kept.append(kept)
+        return _merged(outputs, self.frame.merge)
+
+    def _call(self, x: Tensor, at: int, way: int, run: Run) -> Call:
+        """What a backend is handed for one layer and direction."""
+        step, place = self._steps[self.training][at], at * self.directions + way
+        resets = run.resets
+        if way:
+            x = reversed_steps(x, run.counts)
+            resets = None if resets is None else reversed_resets(resets, run.counts)
+        weights = self.weights(at, bool(way))
+        extra: dict[str, Tensor] = {}
+        for part in self._parts:
+            if isinstance(part, OnWeights):
+                weights = part.changed(weights, at, self.training)
+            if isinstance(part, Inside) and step.extra:
+                extra |= part.feeds(step.extra, x.shape[0], x.shape[1], x)
+        return Call(
+            x,
+            run.begin[place],
+            weights,
+            run.counts if run.stop else None,
+            extra or None,
+            tuple(step.cell.graph.named) if run.record is True else tuple(run.record or ()),
+            resets,
+            None if resets is None else run.fresh[place],
+            step.clip if self.training and torch.is_grad_enabled() else None,
+            self._segment(x.shape[0]),
         )
-        out = run(turned)
-        recorded = {name: reversed_steps(value, counts) for name, value in out.recorded.items()}
-        return reversed_steps(out.y, counts), out.states, recorded
 
-    def _dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
+    def _segment(self, steps: int) -> int | None:
+        """How many steps the way back computes at a time, if not all at once."""
+        length = math.isqrt(max(steps - 1, 0)) + 1 if self.checkpoint == "sqrt" else self.checkpoint
+        return length if isinstance(length, int) and length < steps else None
+
+    def _execute(self, step: Step, call: Call) -> Outcome:
+        if torch.compiler.is_compiling():
+            return traced(step.text, call, self.backend)
+        if call.segment is not None:
+            return segments.run(step.cell.graph, call, self.backend)
+        return execute(step.cell.graph, call, self.backend)
 
 
-def _check_sizes(input_size: int, hidden_size: int, num_layers: int, dropout: float) -> None:
-    for name, value, least in (
-        ("input_size", input_size, 0), ("hidden_size", hidden_size, 1), ("num_layers", num_layers, 1),
-    ):  # fmt: skip
-        if not isinstance(value, int) or value < least:
-            raise SettingError(
-                "a size is a whole number", where=name, got=value, expected=f"at least {least}"
-            )
-    if not 0 <= dropout <= 1:
-        raise SettingError("dropout is a probability", got=dropout, expected="0 to 1")
+def _merged(outputs: list[Tensor], merge: str) -> Tensor:
+    """The outputs of both directions as one."""
+    if len(outputs) == 1:
+        return outputs[0]
+    if merge == "concat":
+        return torch.cat(outputs, -1)
+    ahead, back = outputs
+    if merge == "mul":
+        return ahead * back
+    return ahead + back if merge == "sum" else (ahead + back) / 2

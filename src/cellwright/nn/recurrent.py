@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
-from cellwright.compiler.trace import Cell
+from cellwright.nn.frame import Cells, Sizes, States, make_frame
 from cellwright.nn.initialise import initialise
-from cellwright.nn.layer import Layer, States
+from cellwright.nn.layer import Layer
+from cellwright.nn.part import Make, Part
+from cellwright.nn.sequences import opened
 
 
 class Recurrent(Layer):
     """A cell over sequences, in several layers and one or both directions.
 
     Args:
-        cell: a Cell, or the name of one in the library.
+        cell: a Cell, or the name of one in the library; or a list, one for each layer.
         input_size: I, the width of x.
-        hidden_size: H, the number of units.
-        num_layers: L; each layer reads the one below.
+        hidden_size: H, the number of units; or a list, one for each layer.
+        num_layers: L; each layer reads the one below. A list of cells or sizes says it, too.
         batch_first: x and y are [B, T, ..] instead of [T, B, ..]; states are [L*D, B, ..] always.
-        bidirectional: a second set of weights reads each sequence backwards; y has both side by side.
-        dropout: on the output of every layer but the last, while training.
+        bidirectional: a second set of weights reads each sequence backwards.
+        dropout: on what every layer but the first reads, while training.
         init: "standard" (Glorot, orthogonal, what the cell declares) or "uniform" (torch's).
         backend: run on this backend only (see `cellwright.explain`).
+        parts: what the layer is made of besides: `LockedDropout`, `StateDropout`, `Zoneout`, `DropConnect`,
+            `LayerNorm`, `Residual`, `Highway`, `LearnedStart`, `ClipGradient`, or your own `Part`.
+        merge: how the outputs of both directions become one: "concat", "sum", "mean" or "mul".
+        checkpoint: for long sequences, "sqrt" or a number of steps: the way back keeps only the states
+            between segments of so many steps (about sqrt(T)) and computes the rest again.
 
     Raises:
-        SettingError: a size below its least, dropout outside 0..1, an unknown backend or scheme.
+        SettingError: a size below its least, dropout outside 0..1, an unknown backend, scheme or merge, lists
+            of different lengths, a part that does not suit.
         CellError: no such cell.
 
     >>> import torch
@@ -35,13 +45,16 @@ class Recurrent(Layer):
     >>> y, state = layer(torch.zeros(7, 4, 3))
     >>> tuple(y.shape), {name: tuple(value.shape) for name, value in state.items()}
     ((7, 4, 10), {'h': (4, 4, 5), 'c': (4, 4, 5)})
+    >>> mixed = Recurrent(["lstm", "gru"], 3, [8, 5])
+    >>> {name: tuple(value.shape) for name, value in mixed(torch.zeros(7, 4, 3))[1].items()}
+    {'h_l0': (1, 4, 8), 'c_l0': (1, 4, 8), 'h_l1': (1, 4, 5)}
     """
 
     def __init__(
         self,
-        cell: Cell | str,
+        cell: Cells,
         input_size: int,
-        hidden_size: int,
+        hidden_size: Sizes,
         num_layers: int = 1,
         batch_first: bool = False,
         bidirectional: bool = False,
@@ -50,24 +63,30 @@ class Recurrent(Layer):
         backend: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        parts: Sequence[Part] = (),
+        merge: str = "concat",
+        checkpoint: str | int | None = None,
     ) -> None:
-        super().__init__(
-            cell, input_size, hidden_size, num_layers, batch_first, bidirectional, dropout, backend
-        )
+        frame = make_frame(cell, input_size, hidden_size, num_layers, bidirectional, merge)
+        super().__init__(frame, batch_first, dropout, backend, checkpoint)
         self.init = init
-        for layer in range(num_layers):
+        for layer in range(self.num_layers):
             for reverse in range(self.directions):
-                for node in self.cell.graph.parameters:
+                for node in frame.cells[layer].graph.parameters:
                     shape = [dim.evaluate(self.sizes(layer)) for dim in node.shape]
                     weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                     self.register_parameter(_name(node.name, layer, bool(reverse)), weight)
         self.reset_parameters()
+        if parts:
+            self.take(parts, Make(device, dtype))
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew."""
-        for layer in range(self.num_layers):
+        """Draw all weights of the cells anew."""
+        for layer, cell in enumerate(self.frame.cells):
             for reverse in range(self.directions):
-                initialise(self.cell.graph, self.weights(layer, bool(reverse)), self.hidden_size, self.init)
+                weights = self.weights(layer, bool(reverse))
+                initialise(cell.graph, weights, self.frame.hidden[layer], self.init)
 
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
         """Every parameter of one layer and direction under its equation's name; the parameters themselves.
@@ -75,37 +94,84 @@ class Recurrent(Layer):
         >>> Recurrent("lstm", 3, 5).weights(0)["U_f"].shape
         torch.Size([5, 5])
         """
-        return {n.name: getattr(self, _name(n.name, layer, reverse)) for n in self.cell.graph.parameters}
+        nodes = self.frame.cells[layer].graph.parameters
+        return {n.name: getattr(self, _name(n.name, layer, reverse)) for n in nodes}
 
+    @overload
     def forward(
         self,
-        x: Tensor,
+        x: Tensor | PackedSequence,
         state: Mapping[str, Tensor] | None = None,
         lengths: Tensor | Sequence[int] | None = None,
-    ) -> tuple[Tensor, States]:
+        reset: Tensor | None = None,
+        *,
+        trace: Literal[False] = False,
+        check_finite: bool = False,
+    ) -> tuple[Tensor, States]: ...
+    @overload
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        state: Mapping[str, Tensor] | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+        *,
+        trace: Literal[True],
+        check_finite: bool = False,
+    ) -> tuple[Tensor, States, list[States]]: ...
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        state: Mapping[str, Tensor] | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        reset: Tensor | None = None,
+        *,
+        trace: bool = False,
+        check_finite: bool = False,
+    ) -> Any:
         """Run the layer.
 
         Args:
-            x: [T, B, I]; [B, T, I] with batch_first; [T, I] for one sequence alone.
+            x: [T, B, I]; [B, T, I] with batch_first; [T, I] for one sequence alone; a PackedSequence; a
+                nested tensor of jagged layout, [B, *, I].
             state: what an earlier call returned, {"h": [L*D, B, H], ...}; None starts afresh.
-            lengths: [B], the number of real steps of each sequence; None means all T.
+            lengths: [B], the number of real steps of each sequence, in any order, 0 too; None means all T.
+            reset: [T, B] (in the layout of x), bool: true where a step begins a new episode or document.
+                Before it the state is the layer's start again.
+            trace: also return every gate and state.
+            check_finite: refuse a NaN or an infinity in x or in a layer's output, naming the step.
 
         Returns:
-            y [T, B, D*H], zero past each length, and the states after each sequence's last real step.
+            y [T, B, D*H] (or in the form of x), zero past each length, and the states after each sequence's
+            last real step. With `trace` a list besides, one {name: [T, B, H]} for each layer and direction,
+            in the order of the states' first axis: every value that the equations name, gradients flowing.
 
         Raises:
             ShapeError: something does not fit; the message says what was expected.
+            DataError: with check_finite, a value that is not finite.
         """
-        if x.dim() == 2:
-            wide = None if state is None else {k: v.unsqueeze(1) for k, v in state.items()}
-            y, last, _ = self.run(x.unsqueeze(1), wide)
-            return y.squeeze(1), {k: v.squeeze(1) for k, v in last.items()}
-        y, last, _ = self.run(x.transpose(0, 1) if self.batch_first and x.dim() == 3 else x, state, lengths)
-        return (y.transpose(0, 1) if self.batch_first else y), last
+        given = opened(x, self.batch_first, lengths)
+        y, last, kept = self.run(
+            given.x,
+            given.states(state),
+            given.lengths,
+            record=trace,
+            resets=given.marks(reset),
+            check=check_finite,
+        )
+        if not trace:
+            return given.back(y), given.last(last)
+        traced = [{name: given.back(value) for name, value in values.items()} for values in kept]
+        return given.back(y), given.last(last), traced
 
     def extra_repr(self) -> str:
-        flags = "".join(f", {name}=True" for name in ("batch_first", "bidirectional") if getattr(self, name))
-        return f"{self.cell.name}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}{flags}"
+        names = [cell.name for cell in self.frame.cells]
+        cell = names[0] if len(set(names)) == 1 else "[" + ", ".join(names) + "]"
+        text = f"{cell}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        text += "".join(f", {name}=True" for name in ("batch_first", "bidirectional") if getattr(self, name))
+        text += f", dropout={self.dropout}" if self.dropout else ""
+        text += f", merge={self.frame.merge!r}" if self.frame.merge != "concat" else ""
+        return text + (f", checkpoint={self.checkpoint!r}" if self.checkpoint else "")
 
 
 def _name(name: str, layer: int, reverse: bool) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from cellwright.errors import ShapeError
+from cellwright.errors import DataError, ShapeError
 
 
-def need_input(x: Tensor, input_size: int, dtype: torch.dtype) -> None:
-    """Refuse what is not [T, B, I] of the layer's own dtype."""
+def need_input(x: Tensor, input_size: int, like: Tensor) -> None:
+    """Refuse what is not [T, B, I] of the layer's own dtype and device (`like` is a weight)."""
     if x.dim() != 3 or x.shape[-1] != input_size:
         raise ShapeError(
             "the input does not fit the layer",
@@ -19,25 +19,38 @@ def need_input(x: Tensor, input_size: int, dtype: torch.dtype) -> None:
             expected=f"[time, batch, {input_size}] (or [batch, time, {input_size}] with batch_first=True)",
             fix="reshape it, or build the layer with another input_size",
         )
-    if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
+    if x.dtype != like.dtype and not torch.is_autocast_enabled(x.device.type):
         raise ShapeError(
-            "the input has another dtype than the weights", got=x.dtype, expected=dtype, fix=f"x.to({dtype})"
+            f"RNN input dtype ({x.dtype}) does not match weight dtype ({like.dtype})",
+            fix=f"Convert input: input.to({like.dtype}), or convert model: model.to({x.dtype})",
+        )
+    if x.device != like.device:
+        raise ShapeError(
+            "the input is on another device than the weights",
+            got=x.device,
+            expected=like.device,
+            fix=f'x.to("{like.device}")',
         )
 
 
 def checked_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
-    """lengths as int64 [B] on x's device, each from 0 to T; None when there are none."""
+    """lengths as int64 [B] on x's device, each from 0 to T; None when there are none.
+
+    Under torch.compile their values are not looked at: what is out of range is taken for the nearest bound.
+    """
     if lengths is None:
         return None
     counts = torch.as_tensor(lengths, device=x.device)
     steps, batch = x.shape[:2]
-    if counts.shape != (batch,) or counts.is_floating_point():
+    if counts.shape != (batch,) or counts.is_floating_point() or counts.dtype == torch.bool:
         raise ShapeError(
             "lengths do not fit the input",
             got=f"{counts.dtype} {list(counts.shape)}",
             expected=f"whole numbers [{batch}]",
             fix="give one length per sequence",
         )
+    if torch.compiler.is_compiling():
+        return counts.long().clamp(0, steps)
     if batch and (int(counts.min()) < 0 or int(counts.max()) > steps):
         raise ShapeError(
             "a length is out of range",
@@ -48,24 +61,61 @@ def checked_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor
     return counts.long()
 
 
-def checked_state(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The states given, by name, in the shapes of `start`."""
-    if set(state) != set(start):
+def checked_resets(resets: Tensor | None, x: Tensor) -> Tensor | None:
+    """resets as bool [T, B]; None when there are none."""
+    if resets is None:
+        return None
+    if resets.shape != x.shape[:2] or resets.dtype != torch.bool or resets.device != x.device:
+        raise ShapeError(
+            "resets do not fit the input",
+            got=f"{resets.dtype} {list(resets.shape)} on {resets.device}",
+            expected=f"torch.bool [time {x.shape[0]}, batch {x.shape[1]}] on {x.device}",
+            fix="mark every step that begins anew with True",
+        )
+    return resets
+
+
+def checked_state(
+    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], like: Tensor
+) -> dict[str, Tensor]:
+    """The states given, by name, in the shapes expected, of the dtype and on the device of x."""
+    if not isinstance(state, Mapping) or set(state) != set(shapes):
         raise ShapeError(
             "these are not the states of this layer",
-            got=", ".join(state),
-            expected=", ".join(start),
+            got=", ".join(state) if isinstance(state, Mapping) else type(state).__name__,
+            expected=", ".join(shapes),
             fix="pass back the state that the layer returned",
         )
-    for name, value in state.items():
-        if value.shape != start[name].shape:
+    for name, shape in shapes.items():
+        value = state[name]
+        if tuple(value.shape) != shape:
             raise ShapeError(
                 f"the state `{name}` does not fit",
                 got=list(value.shape),
-                expected=f"{list(start[name].shape)} ([layers * directions, batch, size])",
+                expected=f"{list(shape)} ([layers * directions, batch, size])",
                 fix="the batch comes second, also with batch_first=True",
             )
-    return {name: state[name] for name in start}
+        mixed = value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type)
+        if value.device != like.device or mixed:
+            raise ShapeError(
+                f"the state `{name}` is of another kind than the input",
+                got=f"{value.dtype} on {value.device}",
+                expected=f"{like.dtype} on {like.device}",
+                fix="state.to(x)",
+            )
+    return {name: state[name] for name in shapes}
+
+
+def need_finite(value: Tensor, what: str) -> None:
+    """Refuse a NaN or an infinity in [T, B, ..], naming its first step."""
+    broken = ~value.isfinite().all(-1)
+    if bool(broken.any()):
+        step = int(broken.any(1).nonzero()[0])
+        row = int(broken[step].nonzero()[0])
+        number = value[step, row][~value[step, row].isfinite()][0].item()
+        raise DataError(
+            f"{what} is not finite", where=f"step {step}, sequence {row}", got=number, fix="look at that step"
+        )
 
 
 def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -75,3 +125,12 @@ def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
     steps = torch.arange(x.shape[0], device=x.device)[:, None]
     index = torch.where(steps < lengths, lengths - 1 - steps, steps)
     return x.gather(0, index.unsqueeze(-1).expand_as(x))
+
+
+def reversed_resets(resets: Tensor, lengths: Tensor | None) -> Tensor:
+    """Marks [T, B] for a layer that reads backwards: the boundary before step t is reached after step t."""
+    moved = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+    if lengths is not None:
+        steps = torch.arange(len(resets), device=resets.device)[:, None]
+        moved = moved & (steps + 1 < lengths)
+    return reversed_steps(moved.unsqueeze(-1), lengths).squeeze(-1)

@@ -87,7 +87,7 @@ def explain(layer: Any, x: Any, lengths: Any = None) -> str:
       not stock: torch has no kernel of its own for the equations of `peephole`
     """
     call = layer.call(x, lengths=lengths)
-    return str(choose(plan_of(layer.cell.graph), call, layer.backend))
+    return str(choose(plan_of(layer.running().graph), call, layer.backend))
 
 
 def _module(name: str) -> Any:

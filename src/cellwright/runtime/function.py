@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cellwright.backends.call import Call, Outcome
+from cellwright.backends.call import Call, Clip, Outcome
 from cellwright.backends.cpu import whole
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.save import graph_from_json, graph_to_json
+from cellwright.runtime import segments
 from cellwright.runtime.choose import choose, plan_of, run_on
+from cellwright.runtime.flat import tensors_of, with_tensors
 
 
 @lru_cache(maxsize=256)
@@ -33,94 +35,168 @@ def _graph_of(text: str) -> Graph:
 
 
 def traced(text: str, call: Call, wanted: str | None) -> Outcome:
-    """`choose.execute` for a compiler to look at: `text` is `text_of(graph)`."""
-    extra = call.extra or {}
-    tensors = [
-        call.x,
-        *(extra[name] for name in sorted(extra)),
-        *call.states.values(),
-        *call.weights.values(),
-    ]
+    """`segments.run` or `choose.execute` for a compiler to look at: `text` is `text_of(graph)`."""
+    tensors = tensors_of(call)
     keep = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])  # noqa: C419
-    found = carry(text, wanted or "", keep, tensors, call.lengths)
-    names = list(call.states)
-    return Outcome(found[0], {name: found[1 + k] for k, name in enumerate(names)}, {})
-
-
-def _call_of(graph: Graph, tensors: list[Tensor], lengths: Tensor | None) -> Call:
-    extra = sorted(n.name for n in graph.inputs[1:])
-    states, weights = [n.name for n in graph.states], [n.name for n in graph.parameters]
-    x, *rest = tensors
-    at, end = len(extra), len(extra) + len(states)
-    return Call(
-        x,
-        dict(zip(states, rest[at:end], strict=False)),
-        dict(zip(weights, rest[end:], strict=False)),
-        lengths,
-        dict(zip(extra, rest[:at], strict=False)),
+    clip = call.clip.text if call.clip is not None and keep else ""
+    found = carry(
+        text,
+        wanted or "",
+        ",".join(call.record),
+        clip,
+        (call.segment or 0) if keep and not call.record else 0,
+        keep,
+        tensors,
+        call.lengths,
+        call.resets,
     )
+    names = list(call.states)
+    states = {name: found[1 + k] for k, name in enumerate(names)}
+    return Outcome(found[0], states, {name: found[1 + len(names) + k] for k, name in enumerate(call.record)})
+
+
+def _call_of(
+    graph: Graph,
+    record: str,
+    clip: str,
+    segment: int,
+    tensors: list[Tensor],
+    lengths: Tensor | None,
+    resets: Tensor | None,
+) -> Call:
+    """The call again: which names there are is in the graph."""
+    x, states = tensors[0], {n.name: tensors[0] for n in graph.states}
+    names = Call(
+        x,
+        states,
+        {n.name: x for n in graph.parameters},
+        lengths,
+        {n.name: x for n in graph.inputs[1:]},
+        tuple(record.split(",")) if record else (),
+        resets,
+        None if resets is None else states,
+        Clip.of(clip) if clip else None,
+        segment or None,
+    )
+    return with_tensors(names, tensors)
 
 
 @torch.library.custom_op("cellwright::carry", mutates_args=())
-def carry(graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None) -> list[Tensor]:
-    """y, the last states, and what the way back needs. `tensors`: x, extra inputs, states, weights."""
-    plan, call = plan_of(_graph_of(graph)), _call_of(_graph_of(graph), tensors, lengths)
+def carry(
+    graph: str,
+    wanted: str,
+    record: str,
+    clip: str,
+    segment: int,
+    keep: bool,
+    tensors: list[Tensor],
+    lengths: Tensor | None,
+    resets: Tensor | None,
+) -> list[Tensor]:
+    """y, the last states, recorded values, and what the way back needs. `tensors`: `flat.tensors_of`."""
+    made = _graph_of(graph)
+    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
+    if call.segment:
+        y, last, before = segments.forward(segments.Task(made, call, wanted or None))
+        return _apart([y, *last, *before])
+    plan = plan_of(made, call.record)
     choice = choose(plan, call, wanted or None)
-    if choice.name == "cpu":
+    if choice.name == "cpu" and not call.record:
         return whole.forward(plan, call, keep)
     out = run_on(choice.name, plan, call)
-    return [out.y.clone(), *(v.clone() for v in out.states.values())]
+    return _apart([out.y, *out.states.values(), *(out.recorded[name] for name in call.record)])
 
 
 @carry.register_fake
-def _(graph: str, wanted: str, keep: bool, tensors: list[Tensor], lengths: Tensor | None) -> list[Tensor]:
-    plan, call = plan_of(_graph_of(graph)), _call_of(_graph_of(graph), tensors, lengths)
+def _(
+    graph: str,
+    wanted: str,
+    record: str,
+    clip: str,
+    segment: int,
+    keep: bool,
+    tensors: list[Tensor],
+    lengths: Tensor | None,
+    resets: Tensor | None,
+) -> list[Tensor]:
+    made = _graph_of(graph)
+    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
     steps, batch = call.x.shape[:2]
     last = [torch.empty_like(s, memory_format=torch.contiguous_format) for s in call.states.values()]
     found = [last[0].new_empty((steps, batch, last[0].shape[-1])), *last]
-    if choose(plan, call, wanted or None).name == "cpu":
+    if call.segment:
+        count = (steps + call.segment - 1) // call.segment
+        return [*found, *(s.new_empty((count, *s.shape)) for s in last)]
+    plan = plan_of(made, call.record)
+    found += [last[0].new_empty((steps, batch, size)) for size in _widths(made, call)]
+    if choose(plan, call, wanted or None).name == "cpu" and not call.record:
         found += whole.shapes(plan, call, keep)
     return found
+
+
+def _widths(graph: Graph, call: Call) -> list[int]:
+    """The sizes of the recorded values."""
+    sizes = {"I": call.x.shape[-1]}
+    for node in (*graph.states, *graph.parameters):
+        value = call.states[node.name] if node.op == "state" else call.weights[node.name]
+        for dim, size in zip(reversed(node.shape), reversed(value.shape), strict=False):
+            if len(dim.terms) == 1 and dim.terms[0][0]:
+                sizes.setdefault(dim.terms[0][0], int(size / dim.terms[0][1]))
+    nodes = [graph.nodes[graph.named[name]] for name in call.record]
+    return [node.shape[0].evaluate(sizes) if node.shape else 1 for node in nodes]
+
+
+def _apart(tensors: list[Tensor]) -> list[Tensor]:
+    """An operator gives no two views of one tensor, and none of its inputs."""
+    return [t.clone(memory_format=torch.contiguous_format) for t in tensors]
 
 
 @torch.library.custom_op("cellwright::carry_back", mutates_args=())
 def carry_back(
     graph: str,
     wanted: str,
+    record: str,
+    clip: str,
+    segment: int,
     tensors: list[Tensor],
     lengths: Tensor | None,
+    resets: Tensor | None,
     y: Tensor,
     kept: list[Tensor],
     seeds: list[Tensor],
 ) -> list[Tensor]:
-    """The gradients of all tensors from those of y and of the last states."""
-    plan, call = plan_of(_graph_of(graph)), _call_of(_graph_of(graph), tensors, lengths)
+    """The gradients of all tensors from those of y, of the last states and of recorded values."""
+    made = _graph_of(graph)
+    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
+    if call.segment:
+        task = segments.Task(made, call, wanted or None)
+        return _apart(segments.backward(task, kept, list(seeds), [True] * len(tensors)))
+    plan = plan_of(made, call.record)
     name = choose(plan, call, wanted or None).name
     with torch.enable_grad():
         leaves = [t.detach().requires_grad_() for t in tensors]
-        own = _call_of(_graph_of(graph), leaves, lengths)
-        if name == "cpu":
+        own = with_tensors(call, leaves)
+        if name == "cpu" and not call.record:
             outputs, given = whole.backward(plan, own, y, kept, seeds)
         else:
             out = run_on(name, plan, own)
-            outputs, given = [out.y, *out.states.values()], seeds
+            recorded = [out.recorded[value] for value in call.record]
+            outputs, given = [out.y, *out.states.values(), *recorded], seeds
         pairs = [(v, g) for v, g in zip(outputs, given, strict=False) if v.requires_grad]
         found = torch.autograd.grad([v for v, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True)
-    # An operator gives no two views of one tensor.
-    return [
-        torch.zeros_like(t, memory_format=torch.contiguous_format)
-        if g is None
-        else g.clone(memory_format=torch.contiguous_format)
-        for t, g in zip(tensors, found, strict=False)
-    ]
+    return _apart([torch.zeros_like(t) if g is None else g for t, g in zip(tensors, found, strict=True)])
 
 
 @carry_back.register_fake
 def _(
     graph: str,
     wanted: str,
+    record: str,
+    clip: str,
+    segment: int,
     tensors: list[Tensor],
     lengths: Tensor | None,
+    resets: Tensor | None,
     y: Tensor,
     kept: list[Tensor],
     seeds: list[Tensor],
@@ -129,19 +205,20 @@ def _(
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    ctx.graph, ctx.wanted, _, tensors, lengths = inputs
+    *ctx.facts, _, tensors, lengths, resets = inputs
     ctx.size = len(tensors)
-    ctx.save_for_backward(lengths, *tensors, *output)
+    ctx.save_for_backward(lengths, resets, *tensors, *output)
 
 
 def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
-    lengths, *rest = ctx.saved_tensors
+    lengths, resets, *rest = ctx.saved_tensors
     tensors, output = rest[: ctx.size], rest[ctx.size :]
-    count = 1 + len(_graph_of(ctx.graph).states)
+    graph, _, record, *_ = ctx.facts
+    count = 1 + len(_graph_of(graph).states) + (len(record.split(",")) if record else 0)
     pairs = zip(gradients[:count], output[:count], strict=True)
     seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
-    found = carry_back(ctx.graph, ctx.wanted, tensors, lengths, output[0], output[count:], seeds)
-    return None, None, None, found, None
+    found = carry_back(*ctx.facts, tensors, lengths, resets, output[0], output[count:], seeds)
+    return None, None, None, None, None, None, found, None, None
 
 
 carry.register_autograd(_back, setup_context=_setup)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn import Recurrent
-from cellwright.nn.layer import States
+from cellwright.nn.frame import States
 from cellwright.tasks.loop import State
 
 ROOM = 1 << 23  # logits that exist at one time; 32 MiB as float32

@@ -32,6 +32,8 @@ def refuses(plan: Plan, call: Call) -> str | None:
         return "its kernels do not give out gate values"
     if call.resets is not None:
         return "its kernels do not begin anew inside a sequence"
+    if call.clip is not None:
+        return "its kernels do not clip gradients inside the loop"
     if call.x.shape[0] == 0 or call.x.shape[1] == 0:
         return "there is nothing to compute in an empty sequence or batch"
     if torch._C._functorch.peek_interpreter_stack() is not None or _forward_mode(tensors):
