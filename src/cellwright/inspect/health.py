@@ -47,7 +47,7 @@ def saturation(
     [('h', 'tanh', 4)]
     """
     values = record(layer, x, state, lengths, at=at, reverse=reverse)
-    graph = layer.cell.graph
+    graph = layer.frame.cells[at].graph
     real = _real(next(iter(values.values())), lengths)
     rows = [_row(name, _kind(graph, name), value[real]) for name, value in values.items()]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")

@@ -32,7 +32,7 @@ def eigenvalues(layer: Layer, *, at: int = 0, reverse: bool = False) -> dict[str
     need_part(layer, at, reverse)
     weights = layer.weights(at, reverse)
     found = {}
-    for node in recurrent_matrices(layer.cell.graph):
+    for node in recurrent_matrices(layer.frame.cells[at].graph):
         values = _eigenvalues(weights[node.name].detach().double())
         found[node.name] = values[values.abs().argsort(descending=True)]
     return found
