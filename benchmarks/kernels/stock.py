@@ -1,0 +1,16 @@
+"""A training step of LSTM, GRU and RNN against torch.nn's, float32, over the eight shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.kernels.rows import Options, Row
+
+from cellwright.testing.speed import LAYERS, measure
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """A row for each cell and shape."""
+    for name in options.cells_or(tuple(LAYERS)):
+        for sizes in options.sizes_or():
+            yield measure(name, sizes, repetitions=options.repetitions).document()
