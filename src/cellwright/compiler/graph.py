@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cellwright.compiler.dims import Shape, show_shape
@@ -74,31 +75,38 @@ class Graph:
     facts: Facts = field(default=Facts(), compare=False)
     doc: str = field(default="", compare=False)
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.nodes, self.returns, self.hyper))
+
     def leaves(self, op: str) -> Iterator[tuple[int, Node]]:
         """Positions and nodes of one kind of leaf, in the order of the signature."""
         return ((k, node) for k, node in enumerate(self.nodes) if node.op == op)
 
-    @property
+    @cached_property
     def flow(self) -> tuple[Node, ...]:
         """Inputs and states in the order of the signature: what a step is called with."""
         return tuple(node for node in self.nodes if node.op in ("input", "state"))
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """What arrives at every step; the first is `x`."""
         return tuple(node for _, node in self.leaves("input"))
 
-    @property
+    @cached_property
     def states(self) -> tuple[Node, ...]:
         """What is carried from step to step."""
         return tuple(node for _, node in self.leaves("state"))
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Node, ...]:
         """The weights."""
         return tuple(node for _, node in self.leaves("parameter"))
 
-    @property
+    @cached_property
     def named(self) -> dict[str, int]:
         """Every value the equations name (gates, candidates, new states) and its position."""
         return {n.name: k for k, n in enumerate(self.nodes) if n.name and n.op not in LEAVES}
@@ -112,7 +120,7 @@ class Graph:
         table = self.named if op is None else {n.name: k for k, n in self.leaves(op)}
         return table[name]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Equal for graphs that compute the same thing in the same words, whatever their file and name."""
         rows = [(n.op, n.operands, show_shape(n.shape), n.name, _plain(n.attributes)) for n in self.nodes]

@@ -30,7 +30,7 @@ class Entry:
     scratch: Dim
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """All that is derived from a graph: the plan, the text, and how to call it."""
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cellwright.backends.cpu.emit import Entry, Program, emit
+from cellwright.backends.cpu.emit import emit
 from cellwright.backends.cpu.loops import NUMBERS
 from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.toolchain import library
-from cellwright.compiler.dims import Dim
+from cellwright.backends.cpu.widths import Widths, read_sizes, sources, widths
 from cellwright.compiler.graph import Graph
 
 _HERE = Path(__file__).parent
@@ -28,6 +28,8 @@ SMALL = 200_000
 # every gradient of a matrix once, which must not weigh.
 FORWARD_ROWS = 64
 BACKWARD_ROWS = 256
+# What an entry says it needs: reals of packed matrices, of one thread's sums, of its packed rows.
+NEEDS = ctypes.c_int64 * 3
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,68 @@ class Kernel:
         self.dtype = dtype
         defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
         built = library(_prelude() + self.program.text, word(graph.name), defines)
-        self.forward, self.backward = built.forward, built.backward
+        self.entries = {"forward": built.forward, "backward": built.backward}
         self.needs = {"forward": built.forward_needs, "backward": built.backward_needs}
         self.run = _pool().run
-        step = self.program.hoisted.step
-        self.nodes = {(n.op, n.name): n for n in step.nodes}
-        self.inputs = [o.name for o in self.program.hoisted.outside if o.kind == "input"]
-        self.weights = [o.name for o in self.program.hoisted.outside if o.kind == "parameter"]
-        self.states = [n.name for n in step.states]
+        hoisted = self.program.hoisted
+        self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
+        self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
+        self.states = [n.name for n in hoisted.step.states]
+        self.feeds = [f.name for f in hoisted.feeds]
+        nodes = hoisted.graph.nodes
+        blocks = self.program.recurrence.blocks
+        self._shapes = sources(
+            [
+                *(n.shape for n in hoisted.step.states),
+                *(nodes[hoisted.feeds[b.feeds[0]].operand].shape for b in blocks),
+                *(nodes[f.matrix].shape for f in hoisted.feeds),
+                *(nodes[o.position].shape for kind in ("input", "parameter") for o in hoisted.outside if o.kind == kind),
+            ]
+        )
+        # Kept: ctypes would make a new type for every call, and leave it to the garbage collector.
+        self.numbers = ctypes.c_int64 * (len(NUMBERS) + len(self.program.letters))
+        self.pointers = {
+            e.name: ctypes.c_void_p * (2 + len(e.arrays)) for e in (self.program.forward, self.program.backward)
+        }
+        self._widths: dict[tuple[int, ...], Widths] = {}
+        self._names = _Names(self)
+
+    @property
+    def names(self) -> _Names:
+        """What the arrays are called."""
+        return self._names
+
+    def widths(self, given: Given) -> Widths:
+        """The widths of all arrays for these tensors."""
+        tensors = (*given.starts, *given.operands, *given.matrices, *given.inputs, *given.weights)
+        sizes = read_sizes(self._shapes, self.program.letters, tensors.__getitem__)
+        key = tuple(sizes.values())
+        if key not in self._widths:
+            self._widths[key] = widths(self.program, sizes)
+        return self._widths[key]
+
+
+class _Names:
+    """The names of a program's arrays, group by group."""
+
+    def __init__(self, k: Kernel) -> None:
+        made = k.program.recurrence
+        count = range(len(made.blocks))
+        self.feeds = [field(b.array) for b in made.blocks]
+        self.operands = [f"operand_{n}" for n in count]
+        self.d_operands = [f"d_operand_{n}" for n in count]
+        self.matrices = [f"matrix_{n}" for n in range(len(k.feeds))]
+        self.biases = [f"bias_{n}" for n in range(len(k.feeds))]
+        self.inputs = [word(n) for n in k.inputs]
+        self.d_inputs = [field(f".d {n}") for n in k.inputs]
+        self.weights = [word(n) for n in k.weights]
+        self.states = [word(n) for n in k.states]
+        self.starts = [f"{word(n)}_0" for n in k.states]
+        self.last = [f"{word(n)}_last" for n in k.states]
+        self.given, self.left, self.carry = (
+            [f"{end}_{word(n)}" for n in k.states] for end in ("given", "left", "carry")
+        )
+        self.outers = [f"outer_{n}" for n in range(len(made.outers))]
 
 
 @lru_cache(maxsize=256)
@@ -97,38 +153,64 @@ def _pool() -> ctypes.CDLL:
     return pool
 
 
+@dataclass(frozen=True)
+class Run:
+    """How one call is cut: threads, and the steps of a chunk each way."""
+
+    steps: int
+    batch: int
+    threads: int
+    forward: int
+    backward: int
+
+
+def run_of(given: Given, w: Widths) -> Run:
+    """The cut of a call: see FORWARD_ROWS."""
+    timed = given.operands[0] if given.operands else given.inputs[0]
+    steps, batch = timed.shape[0], timed.shape[1]
+    threads = 1 if steps * batch * w.work < SMALL else max(1, min(torch.get_num_threads(), batch))
+    return Run(
+        *(steps, batch, threads),
+        _chunk(steps, batch, FORWARD_ROWS * threads),
+        _chunk(steps, batch, BACKWARD_ROWS * threads),
+    )
+
+
+def _chunk(steps: int, batch: int, rows: int) -> int:
+    """How many steps go together, a power of two: about so many rows in all."""
+    chunk = 1
+    while chunk * batch < rows and chunk < steps:
+        chunk *= 2
+    return chunk
+
+
 def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:
     """y [T, B, size], the last states [B, size], and what the way back needs."""
-    steps, batch = extent(given)
-    sizes, like = sizes_of(k.program, given), given.starts[0]
-    made = k.program.recurrence
-    ragged = given.lengths is not None
-    chunk = _chunk(steps, batch, FORWARD_ROWS * _threads(k, given, sizes))
+    w = k.widths(given)
+    run, like, ragged = run_of(given, w), given.starts[0], given.lengths is not None
+    steps, batch = run.steps, run.batch
     count = steps if keep else min(steps, 2)
     # What stands past a sequence's end is a number: y is 0 there.
-    histories = tuple(
-        _new((steps if n == 0 else count, batch, start.shape[-1]), like, ragged and n == 0)
-        for n, start in enumerate(given.starts)
-    )
-    held = steps if keep else min(chunk, steps)
-    feeds = tuple(_new((held, batch, b.width.evaluate(sizes)), like) for b in made.blocks)
-    kept = _new((steps, batch, made.kept.evaluate(sizes)) if keep else (0,), like)
-    last = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
+    y = _new((steps, batch, w.states[0]), like, ragged)
+    histories = (y, *(_new((count, batch, size), like) for size in w.states[1:]))
+    held = steps if keep else min(run.forward, steps)
+    feeds = tuple(_new((held, batch, size), like) for size in w.feeds)
+    kept = _new((steps, batch, w.kept) if keep else (0,), like)
+    last = tuple(like.new_empty((batch, size)) for size in w.states)
     arrays = _common(k, given, feeds, histories, kept)
-    arrays |= {f"{word(s)}_last": v for s, v in zip(k.states, last, strict=False)}
-    _call(k, k.program.forward, arrays, given, sizes, (chunk, keep))
-    nothing = tuple(like.new_empty(0) for _ in feeds)
-    return histories[0], last, Kept(histories, feeds if keep else nothing, kept)
+    arrays.update(zip(k.names.last, last, strict=True))
+    _call(k, "forward", arrays, given, (run, w, run.forward, keep))
+    return y, last, Kept(histories, feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the way back gives; None where it was not wanted. `outers`: [size, width] in the program's order;
-    `sums`: gradients of vectors side by side; `inputs`: by name."""
+    """What the way back gives; None where it was not wanted. `outers`: [rows, columns] in the program's order;
+    `sums`: gradients of vectors side by side."""
 
     operands: tuple[Tensor | None, ...]
     outers: tuple[Tensor | None, ...]
-    inputs: dict[str, Tensor]
+    inputs: tuple[Tensor, ...]
     sums: Tensor
     starts: tuple[Tensor, ...]
 
@@ -142,47 +224,31 @@ def backward(
 ) -> Found:
     """From the gradients of y and of the last states (`seeds`) to all others; `wanted`: which operands' and
     which sums of outer products."""
-    made = k.program.recurrence
-    steps, batch = extent(given)
-    like, sizes = given.starts[0], sizes_of(k.program, given)
-    ragged, threads = given.lengths is not None, _threads(k, given, sizes)
-    left = tuple(torch.empty_like(s, memory_format=torch.contiguous_format) for s in given.starts)
+    w = k.widths(given)
+    run, like, ragged = run_of(given, w), given.starts[0], given.lengths is not None
+    left = tuple(like.new_empty((run.batch, size)) for size in w.states)
     operands = tuple(
-        _new(tuple(v.shape), like, ragged) if w else None
-        for v, w in zip(given.operands, wanted[0], strict=True)
+        _new(tuple(v.shape), like, ragged) if want else None
+        for v, want in zip(given.operands, wanted[0], strict=True)
     )
-    outers = _outers(k, sizes, like, wanted[1])
-    plain = dict(zip(k.inputs, given.inputs, strict=False))
-    inputs = {n: _new(tuple(v.shape), like, ragged) for n, v in plain.items()}
-    totals = torch.empty((threads, made.sums.evaluate(sizes)), dtype=torch.float64)
-    chunk = _chunk(steps, batch, BACKWARD_ROWS * threads)
+    outers: list[Tensor | None] = []
+    for n, (o, want) in enumerate(zip(w.outers, wanted[1], strict=True)):
+        fresh = like.new_empty((o.rows, o.columns)) if want and o.first == n else None
+        outers.append(fresh if o.first == n else outers[o.first])
+    inputs = tuple(_new(tuple(v.shape), like, ragged) for v in given.inputs)
+    totals = torch.empty((run.threads, w.total), dtype=torch.float64)
     arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
-    arrays |= {"d": _new((chunk, batch, made.d.evaluate(sizes)), like), "dy": seeds[0].contiguous()}
-    arrays |= {"totals": totals, "sums": like.new_empty(totals.shape)}
-    arrays |= {f"d_operand_{n}": v for n, v in enumerate(operands)}
-    arrays |= {f"outer_{n}": v for n, v in enumerate(outers)}
-    arrays |= {field(f".d {n}"): v for n, v in inputs.items()}
-    for name, from_later, to_start in zip(k.states, seeds[1], left, strict=False):
-        arrays[f"given_{word(name)}"] = from_later.contiguous()
-        arrays[f"left_{word(name)}"] = to_start
-        arrays[f"carry_{word(name)}"] = like.new_empty((2, *to_start.shape))
-    _call(k, k.program.backward, arrays, given, sizes, (chunk, True))
-    return Found(operands, outers, inputs, totals.sum(0).to(like.dtype), left)
-
-
-def _outers(
-    k: Kernel, sizes: dict[str, int], like: Tensor, wanted: Sequence[bool]
-) -> tuple[Tensor | None, ...]:
-    """Where the gradients of matrices go: the later sums of one matrix share the first one's."""
-    found: list[Tensor | None] = []
-    place: dict[tuple[tuple[str, Dim], ...], Tensor | None] = {}
-    for outer, want in zip(k.program.recurrence.outers, wanted, strict=True):
-        if outer.first:
-            rows, columns = outer.size.evaluate(sizes), outer.width.evaluate(sizes)
-            columns //= outer.blocks.evaluate(sizes)
-            place[outer.targets] = like.new_empty((rows, columns)) if want else None
-        found.append(place[outer.targets])
-    return tuple(found)
+    arrays["d"] = _new((run.backward, run.batch, w.d), like)
+    arrays["dy"], arrays["totals"], arrays["sums"] = seeds[0].contiguous(), totals, like.new_empty(totals.shape)
+    later = (v.contiguous() for v in seeds[1])
+    carries = (like.new_empty((2, run.batch, size)) for size in w.states)
+    for names, values in (
+        (k.names.d_operands, operands), (k.names.outers, outers), (k.names.d_inputs, inputs),
+        (k.names.left, left), (k.names.given, later), (k.names.carry, carries),
+    ):  # fmt: skip
+        arrays.update(zip(names, values, strict=True))
+    _call(k, "backward", arrays, given, (run, w, run.backward, True))
+    return Found(operands, tuple(outers), inputs, totals.sum(0).to(like.dtype), left)
 
 
 def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
@@ -190,63 +256,48 @@ def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
     return made.zero_() if zero else made
 
 
-def _chunk(steps: int, batch: int, rows: int) -> int:
-    """How many steps go together, a power of two: about so many rows in all."""
-    chunk = 1
-    while chunk * batch < rows and chunk < steps:
-        chunk *= 2
-    return chunk
-
-
 def _common(
     k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
 ) -> dict[str, Tensor | None]:
     """Arrays that both ways read."""
-    arrays = {field(b.array): v for b, v in zip(k.program.recurrence.blocks, feeds, strict=False)}
-    arrays |= {f"operand_{n}": v.contiguous() for n, v in enumerate(given.operands)}
-    arrays |= {f"matrix_{n}": v.contiguous() for n, v in enumerate(given.matrices)}
-    arrays |= {f"bias_{n}": v.contiguous() for n, v in enumerate(given.biases) if v is not None}
-    arrays |= {word(n): v.contiguous() for n, v in zip(k.inputs, given.inputs, strict=False)}
-    arrays |= {word(n): v.contiguous() for n, v in zip(k.weights, given.weights, strict=False)}
-    arrays |= {f"{word(n)}_0": v.contiguous() for n, v in zip(k.states, given.starts, strict=False)}
-    arrays |= {word(n): v for n, v in zip(k.states, histories, strict=False)}
-    return {**arrays, "kept": kept}
+    arrays: dict[str, Tensor | None] = {"kept": kept}
+    arrays.update(zip(k.names.feeds, feeds, strict=True))
+    arrays.update(zip(k.names.states, histories, strict=True))
+    for names, values in (
+        (k.names.operands, given.operands), (k.names.matrices, given.matrices),
+        (k.names.biases, given.biases), (k.names.inputs, given.inputs),
+        (k.names.weights, given.weights), (k.names.starts, given.starts),
+    ):  # fmt: skip
+        arrays.update((n, None if v is None else v.contiguous()) for n, v in zip(names, values, strict=True))
+    return arrays
 
 
 def _call(
     k: Kernel,
-    entry: Entry,
+    name: str,
     arrays: dict[str, Tensor | None],
     given: Given,
-    sizes: dict[str, int],
-    how: tuple[int, bool],
+    how: tuple[Run, Widths, int, bool],
 ) -> None:
-    """`how`: steps per chunk, and whether what the way back needs is kept."""
-    steps, batch = extent(given)
-    (chunk, keep), like = how, given.starts[0]
-    threads = _threads(k, given, sizes)
-    rows, lengths = _order(given, threads)
-    numbers = (ctypes.c_int64 * (len(NUMBERS) + len(k.program.letters)))(
-        *(steps, batch, -1 if keep else 1, int(keep), threads, chunk, -1 if keep else chunk - 1),
-        *(sizes[letter] for letter in k.program.letters),
+    """`how`: the cut, the widths, steps per chunk, and whether what the way back needs is kept."""
+    (run, w, chunk, keep), like = how, given.starts[0]
+    rows, lengths = _order(given, run.threads)
+    numbers = k.numbers(
+        *(run.steps, run.batch, -1 if keep else 1, int(keep), run.threads, chunk, -1 if keep else chunk - 1),
+        *w.letters,
     )
-    pointers = (ctypes.c_void_p * (2 + len(entry.arrays)))()
+    entry = k.program.forward if name == "forward" else k.program.backward
+    pointers = k.pointers[name]()
     pointers[0], pointers[1] = rows.data_ptr(), None if lengths is None else lengths.data_ptr()
-    needs = (ctypes.c_int64 * 3)()
-    k.needs[entry.name](numbers, pointers, needs)
-    arrays["scratch"] = like.new_empty(batch * entry.scratch.evaluate(sizes))
+    needs = NEEDS()
+    k.needs[name](numbers, pointers, needs)
+    arrays["scratch"] = like.new_empty(run.batch * w.scratch[name])
     arrays["panels"] = _new((needs[0],), like)
-    arrays["piles"], arrays["room"] = _new((threads * needs[1],), like), _new((threads * needs[2],), like)
-    arrays["marks"] = torch.empty(chunk * batch, dtype=torch.int32)
-    for place, name in enumerate(entry.arrays):
-        value = arrays[name]
-        pointers[place + 2] = None if value is None else value.data_ptr()
-    (k.forward if entry.name == "forward" else k.backward)(numbers, pointers, k.run)
-
-
-def extent(given: Given) -> tuple[int, int]:
-    timed = given.operands[0] if given.operands else given.inputs[0]
-    return timed.shape[0], timed.shape[1]
+    arrays["piles"], arrays["room"] = _new((run.threads * needs[1],), like), _new((run.threads * needs[2],), like)
+    arrays["marks"] = torch.empty(chunk * run.batch, dtype=torch.int32)
+    values = [arrays[a] for a in entry.arrays]
+    pointers[2:] = [None if v is None else v.data_ptr() for v in values]
+    k.entries[name](numbers, pointers, k.run)
 
 
 def _order(given: Given, threads: int) -> tuple[Tensor, Tensor | None]:
@@ -272,37 +323,3 @@ def _dealt(order: Tensor, bounds: list[int]) -> list[Tensor]:
         hands[turn % threads].append(row)
         turn += 1
     return [torch.tensor(hand, dtype=torch.int32) for hand in hands]
-
-
-def _threads(k: Kernel, given: Given, sizes: dict[str, int]) -> int:
-    steps, batch = extent(given)
-    work = steps * batch * max(1, sum(w.numel() for w in given.weights))
-    return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
-
-
-def sizes_of(program: Program, given: Given) -> dict[str, int]:
-    """The letters' values, from the tensors' shapes."""
-    sizes: dict[str, int] = {}
-    step = program.hoisted.step
-    seen: list[tuple[Dim, int]] = []
-    for node, start in zip(step.states, given.starts, strict=False):
-        seen += zip(node.shape, start.shape[-1:], strict=False)
-    graph = program.hoisted.graph
-    for block, operand in zip(program.recurrence.blocks, given.operands, strict=False):
-        node = graph.nodes[program.hoisted.feeds[block.feeds[0]].operand]
-        seen += zip(node.shape, operand.shape[-1:], strict=False)
-    for feed, matrix in zip(program.hoisted.feeds, given.matrices, strict=False):
-        seen += zip(graph.nodes[feed.matrix].shape, matrix.shape, strict=False)
-    outside = [
-        graph.nodes[o.position]
-        for kind in ("input", "parameter")
-        for o in program.hoisted.outside
-        if o.kind == kind
-    ]
-    for node, value in zip(outside, (*given.inputs, *given.weights), strict=False):
-        seen += zip(reversed(node.shape), reversed(value.shape), strict=False)
-    for dim, size in seen:
-        if len(dim.terms) == 1 and dim.terms[0][0]:
-            letter, factor = dim.terms[0]
-            sizes.setdefault(letter, int(size / factor))
-    return sizes | {letter: 0 for letter in program.letters if letter not in sizes}

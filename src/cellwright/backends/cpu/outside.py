@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from cellwright.backends.call import Call
 from cellwright.backends.cpu.emit import Program
 from cellwright.backends.cpu.launch import Given
+from cellwright.backends.cpu.widths import Source, read_sizes, sources
 from cellwright.backends.eager import batched
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
@@ -62,19 +64,18 @@ class _Values:
 
 def sizes_of(program: Program, call: Call) -> dict[str, int]:
     """The value of every letter, from the shapes of the call's tensors."""
-    sizes: dict[str, int] = {}
-    graph = program.hoisted.graph
-    given = {("input", graph.inputs[0].name): call.x}
-    given |= {("input", n): v for n, v in (call.extra or {}).items()}
-    given |= {("state", n): v for n, v in call.states.items()} | {
-        ("parameter", n): v for n, v in call.weights.items()
-    }
-    for node in graph.nodes:
-        value = given.get((node.op, node.name))
-        if value is None:
-            continue
-        for dim, size in zip(reversed(node.shape), reversed(value.shape), strict=False):
-            if len(dim.terms) == 1 and dim.terms[0][0]:
-                letter, factor = dim.terms[0]
-                sizes.setdefault(letter, int(size / factor))
-    return sizes | {letter: 0 for letter in program.letters if letter not in sizes}
+    leaves, found = _sources(program)
+
+    def tensor(k: int) -> Tensor:
+        op, name = leaves[k]
+        if op == "input":
+            return call.x if name == program.hoisted.graph.inputs[0].name else (call.extra or {})[name]
+        return (call.states if op == "state" else call.weights)[name]
+
+    return read_sizes(found, program.letters, tensor)
+
+
+@lru_cache(maxsize=256)
+def _sources(program: Program) -> tuple[list[tuple[str, str]], tuple[Source, ...]]:
+    leaves = [n for n in program.hoisted.graph.nodes if n.op in ("input", "state", "parameter")]
+    return [(n.op, n.name) for n in leaves], sources(n.shape for n in leaves)
