@@ -53,14 +53,15 @@ class Hoisted:
     step: Graph
 
 
-def hoist(graph: Graph) -> Hoisted:
-    """Split a step into what is done once and what is done at every step."""
+def hoist(graph: Graph, feeds: bool = True) -> Hoisted:
+    """Split a step into what is done once and what is done at every step.
+
+    Without `feeds` the products of the input stay in the step: a live stream has one row at a time.
+    """
     # Twice: what the first pass splits, the second regroups.
     arranged = simplify(_arrange(simplify(_arrange(simplify(graph)))))
     level = levels(arranged)
-    users = _users(arranged)
-    feeds = _feeds(arranged, level, users)
-    return _cut(arranged, level, feeds)
+    return _cut(arranged, level, _feeds(arranged, level, _users(arranged)) if feeds else {})
 
 
 def levels(graph: Graph) -> list[str]:

@@ -32,6 +32,8 @@ class LockedDropout(Around):
     True
     """
 
+    only_trains = True
+
     def __init__(self, p: float | list[float] | tuple[float, ...]) -> None:
         super().__init__()
         several = isinstance(p, (list, tuple))

@@ -153,9 +153,21 @@ class Layer(nn.Module, ABC):
         """The size of every state of a layer by name; a scalar state has size 1."""
         return self.frame.state_sizes(layer)
 
-    def running(self, layer: int = 0) -> Cell:
-        """The cell that a layer runs in its present mode: the one it was given, as its parts changed it."""
-        return self._steps[self.training][layer].cell
+    def running(self, layer: int = 0, training: bool | None = None) -> Cell:
+        """The cell that a layer runs: the one it was given, as its parts changed it for its present mode."""
+        return self._steps[self.training if training is None else training][layer].cell
+
+    def run_weights(self, layer: int, reverse: bool, training: bool) -> dict[str, Tensor]:
+        """The weights that one run reads: `weights`, as the layer's parts changed them."""
+        weights = self.weights(layer, reverse)
+        for part in self._parts:
+            if isinstance(part, OnWeights):
+                weights = part.changed(weights, layer, training)
+        return weights
+
+    def connections(self) -> list[str]:
+        """The names of the parts that compute something between layers in evaluation too."""
+        return [type(p).__name__ for p in self._parts if isinstance(p, Around) and not p.only_trains]
 
     def start(self, batch: int, like: Tensor) -> States:
         """The states before the first step, [L*D, B, size]: zero, what the cell declares, or learned ones."""
@@ -266,11 +278,9 @@ class Layer(nn.Module, ABC):
         if way:
             x = reversed_steps(x, run.counts)
             resets = None if resets is None else reversed_resets(resets, run.counts)
-        weights = self.weights(at, bool(way))
+        weights = self.run_weights(at, bool(way), self.training)
         extra: dict[str, Tensor] = {}
         for part in self._parts:
-            if isinstance(part, OnWeights):
-                weights = part.changed(weights, at, self.training)
             if isinstance(part, Inside) and step.extra:
                 extra |= part.feeds(step.extra, x.shape[0], x.shape[1], x)
         return Call(

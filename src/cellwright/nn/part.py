@@ -53,7 +53,12 @@ class Part(nn.Module, ABC):
 
 
 class Around(Part):
-    """A part between layers. The first in a layer's list is the outermost."""
+    """A part between layers. The first in a layer's list is the outermost.
+
+    `only_trains`: in evaluation it hands everything through.
+    """
+
+    only_trains: ClassVar[bool] = False
 
     @abstractmethod
     def around(self, x: Tensor, inner: Callable[[Tensor], Tensor], at: int, training: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,15 +14,16 @@ from cellwright.backends.cpu.launch import Given
 from cellwright.backends.cpu.widths import Source, read_sizes, sources
 from cellwright.backends.eager import batched
 from cellwright.compiler.dims import Dim
-from cellwright.compiler.graph import Node
+from cellwright.compiler.graph import Graph, Node
 
 
 def given_of(program: Program, call: Call, sizes: dict[str, int]) -> Given:
     """The tensors that the kernel is handed. Padding is cleared first: it may hold NaN."""
     mask = call.mask()
     x = call.x if mask is None else call.x.masked_fill(~mask, 0.0)
-    values = _Values(program, call, x, sizes)
     hoisted = program.hoisted
+    feeds = {hoisted.graph.inputs[0].name: x, **(call.extra or {})}
+    values = Values(hoisted.graph, call.weights, sizes, feeds)
     operands = tuple(values[hoisted.feeds[b.feeds[0]].operand] for b in program.recurrence.blocks)
     inputs = tuple(values[o.position] for o in hoisted.outside if o.kind == "input")
     return Given(
@@ -35,12 +37,17 @@ def given_of(program: Program, call: Call, sizes: dict[str, int]) -> Given:
     )
 
 
-class _Values:
-    """Values outside the loop, each computed when first asked for."""
+class Values:
+    """Values outside the loop by position, each computed when first asked for."""
 
-    def __init__(self, program: Program, call: Call, x: Tensor, sizes: dict[str, int]) -> None:
-        self.graph, self.call, self.sizes = program.hoisted.graph, call, sizes
-        self.feeds = {self.graph.inputs[0].name: x, **(call.extra or {})}
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Mapping[str, Tensor],
+        sizes: Mapping[str, int],
+        feeds: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.graph, self.weights, self.sizes, self.feeds = graph, weights, sizes, feeds or {}
         self.known: dict[int, Any] = {}
 
     def __getitem__(self, k: int) -> Any:
@@ -52,7 +59,7 @@ class _Values:
         if node.op == "constant":
             return node.attribute("value")
         if node.op == "parameter":
-            return self.call.weights[node.name]
+            return self.weights[node.name]
         if node.op == "input":
             return self.feeds[node.name]
         operands = tuple(self[o] for o in node.operands)

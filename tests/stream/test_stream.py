@@ -73,11 +73,14 @@ def test_one_stream_is_a_column_of_many() -> None:
     assert one.state["c"].shape == (2, 5) and many.state["c"].shape == (2, 3, 5)
 
 
-def test_lists_and_arrays_are_steps() -> None:
+def test_lists_and_arrays_are_steps_and_the_output_is_of_their_kind() -> None:
     layer = layer_of(dtype=torch.float32)
     numbers = [0.5, -1.0, 2.0]
-    outputs = [Stream(layer).push(step) for step in (numbers, np.array(numbers), torch.tensor(numbers))]
-    assert torch.equal(outputs[0], outputs[1]) and torch.equal(outputs[0], outputs[2])
+    given = numbers, torch.tensor(numbers), np.array(numbers, np.float32), np.array(numbers)
+    outputs = [Stream(layer).push(step) for step in given]
+    assert [type(y) for y in outputs] == [torch.Tensor, torch.Tensor, np.ndarray, np.ndarray]
+    for y in outputs:
+        assert torch.equal(torch.as_tensor(y), outputs[0]) and torch.as_tensor(y).dtype == torch.float32
 
 
 def test_a_stream_drops_nothing_and_leaves_the_layer_in_its_mode() -> None:

@@ -1,0 +1,127 @@
+"""What a layer is in evaluation: the graphs, sizes and weights of its stack; its identity. Floor 5.
+
+Says in one sentence why a stack cannot be one compiled call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cellwright import config
+from cellwright.backends.call import Call
+from cellwright.backends.cpu.chain import Chain, Watched
+from cellwright.backends.cpu.toolchain import ToolchainError
+from cellwright.checkpoint import digest
+from cellwright.compiler.graph import Graph
+from cellwright.nn.frame import States
+from cellwright.nn.layer import Layer
+from cellwright.runtime.choose import execute
+
+DTYPES = (torch.float32, torch.float64)
+
+
+def graphs_of(layer: Layer) -> list[Graph]:
+    """The step of every layer."""
+    return [layer.running(at, training=False).graph for at in range(layer.num_layers)]
+
+
+def weights_of(layer: Layer) -> list[dict[str, Tensor]]:
+    """The weights of every layer."""
+    with torch.no_grad():
+        return [layer.run_weights(at, False, training=False) for at in range(layer.num_layers)]
+
+
+def further_inputs(layer: Layer) -> dict[str, int]:
+    """The sizes of the inputs beside x that a layer of the stack reads, by name."""
+    return {
+        node.name: node.shape[0].evaluate(layer.sizes(at)) if node.shape else 1
+        for at, graph in enumerate(graphs_of(layer))
+        for node in graph.inputs[1:]
+    }
+
+
+def chain_of(layer: Layer) -> Chain | str:
+    """The compiled steps of a layer, its weights packed, or why there are none."""
+    like = next(layer.parameters())
+    wanted = layer.backend or config.read("CELLWRIGHT_BACKEND")
+    if wanted not in (None, "cpu"):
+        return f"the layer is to run on the backend {wanted}"
+    if like.device.type != "cpu":
+        return f"the layer is on {like.device}, not on the CPU"
+    if like.dtype not in DTYPES:
+        return "compiled steps compute in float32 or float64"
+    if layer.connections():
+        return f"between its layers stands {' and '.join(layer.connections())}"
+    graphs = graphs_of(layer)
+    if len({tuple(n.name for n in graph.inputs) for graph in graphs}) > 1:
+        return "its layers read different further inputs"
+    try:
+        chain = Chain([(graph, layer.sizes(at)) for at, graph in enumerate(graphs)], like.dtype)
+    except ToolchainError as fact:
+        return str(fact)
+    chain.pack(weights_of(layer))
+    return chain
+
+
+def identity_of(layer: Layer) -> dict[str, Any]:
+    """What makes a layer this one: equations, sizes, dtype and weights."""
+    weights = [weight for named in weights_of(layer) for weight in named.values()]
+    weights += [weight for name, weight in layer.named_parameters() if name.startswith("parts.")]
+    data = [w.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() for w in weights]
+    hidden = layer.frame.hidden
+    return {
+        "cell": " ".join(dict.fromkeys(cell.name for cell in layer.frame.cells)),
+        "graph": " ".join(dict.fromkeys(graph.fingerprint for graph in graphs_of(layer))),
+        "sizes": [layer.input_size, *(hidden[:1] if len(set(hidden)) == 1 else hidden), layer.num_layers],
+        "parts": layer.connections(),
+        "dtype": str(next(layer.parameters()).dtype),
+        "weights": digest(b"".join(data)),
+    }
+
+
+def shown(identity: dict[str, Any]) -> str:
+    """An identity in a few words."""
+    sizes = "-".join(map(str, identity["sizes"]))
+    return f"{identity['cell']} {sizes} {identity['dtype']} with weights {identity['weights'][:12]}"
+
+
+def watched(layer: Layer) -> list[Watched]:
+    """Every tensor that the weights are made of, and where the layer keeps it."""
+    found = []
+    for module in layer.modules():
+        for home in (module._parameters, module._buffers):
+            found += [Watched(v, home, name) for name, v in home.items() if v is not None]
+    return found
+
+
+def versions(layer: Layer) -> list[tuple[int, int, int, torch.dtype]]:
+    """Equal for a layer whose weights nobody has written to, moved or replaced."""
+    return [(id(w.tensor), w.tensor.data_ptr(), w.tensor._version, w.tensor.dtype) for w in watched(layer)]
+
+
+def through(layer: Layer, x: Tensor, state: States, further: list[Tensor]) -> tuple[Tensor, States]:
+    """One step x [B, I] by the layer itself, as in evaluation: y [B, H] and the new states."""
+    if further:
+        return _one_by_one(layer, x, state, further)
+    training = layer.training
+    layer.training = False
+    try:
+        y, after, _ = layer.run(x[None], state)
+    finally:
+        layer.training = training
+    return y[0], after
+
+
+def _one_by_one(layer: Layer, x: Tensor, state: States, further: list[Tensor]) -> tuple[Tensor, States]:
+    """A layer hands no further inputs to its cells: the stack, layer by layer."""
+    extra = {name: value[None] for name, value in zip(further_inputs(layer), further, strict=True)}
+    x, last = x[None], []
+    stack = zip(graphs_of(layer), weights_of(layer), layer.frame.split(state), strict=True)
+    for graph, weights, before in stack:
+        out = execute(graph, Call(x, before, weights, extra=extra), layer.backend)
+        x = out.y
+        last.append(out.states)
+    return x[0], layer.frame.join(last)
