@@ -1,6 +1,7 @@
 """Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` in the place of torch.nn's."""
 
 from cellwright.nn.around import Highway, LayerNorm, LockedDropout, Residual
+from cellwright.nn.convert import convert
 from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
@@ -8,6 +9,7 @@ from cellwright.nn.layer import Layer
 from cellwright.nn.learned_start import LearnedStart
 from cellwright.nn.part import Around, Begin, Inside, OnGradient, OnWeights, Part
 from cellwright.nn.recurrent import Recurrent
+from cellwright.nn.tie import tie
 
 __all__ = [
     "GRU",
@@ -30,4 +32,6 @@ __all__ = [
     "Residual",
     "StateDropout",
     "Zoneout",
+    "convert",
+    "tie",
 ]
