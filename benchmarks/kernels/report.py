@@ -103,7 +103,7 @@ def _key(row: Row) -> tuple[object, ...]:
 def _machine(row: Row) -> str:
     about = row["machine"]
     units = ", ".join(about["vectors"]) or "no vector units known"
-    return f"{about['cpu']} ({units}): {row['threads']} threads of {about['processors']} processors"
+    return f"{about['cpu']} ({units}): {row['threads']} of {about['processors']} processors"
 
 
 def _versions(rows: Sequence[Row]) -> str:

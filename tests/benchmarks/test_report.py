@@ -61,8 +61,8 @@ def test_the_last_row_of_a_measurement_counts() -> None:
 def test_machines_and_threads_have_sections_of_their_own() -> None:
     other = {"threads": 1}
     text = page([stock("gru", 5, 2.0), stock("gru", 5, 3.0, **other)])
-    assert "## Abacus (AVX2): 2 threads of 2 processors" in text
-    assert "## Abacus (AVX2): 1 threads of 2 processors" in text
+    assert "## Abacus (AVX2): 2 of 2 processors" in text
+    assert "## Abacus (AVX2): 1 of 2 processors" in text
     assert (
         "geometric mean of 1 shapes; measured 2" in text and "geometric mean of 1 shapes; measured 3" in text
     )

@@ -113,7 +113,7 @@ def _of_the_machine() -> str:
     """One line: the processor and the threads; and whether others use it."""
     about, busy = machine(), load()
     line = f"{about['cpu']} ({', '.join(about['vectors']) or 'no vector units known'}), "
-    line += f"{torch.get_num_threads()} threads of {about['processors']} processors"
+    line += f"{torch.get_num_threads()} of {about['processors']} processors"
     if busy is not None and busy > 0.5:
         line += f"; others used {number(busy, 2)} processors in the last minute: the times are upper bounds"
     return line
