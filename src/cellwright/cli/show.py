@@ -8,7 +8,7 @@ import typer
 
 from cellwright import cells
 from cellwright.cli.screen import table
-from cellwright.compiler.show import show
+from cellwright.display import show
 
 
 def run(
@@ -16,11 +16,19 @@ def run(
         str | None,
         typer.Argument(help="a cell's name, or FILE.py:NAME; nothing lists the cells", metavar="CELL"),
     ] = None,
-    view: Annotated[str, typer.Option("--as", help="equations, latex or graph")] = "equations",
+    view: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="equations, latex, mathml, graph, adjoint, plan, cpp, or diagram (SVG)",
+            metavar="VIEW",
+        ),
+    ] = "equations",
+    steps: Annotated[int, typer.Option(metavar="N", help="of a diagram: so many steps, unrolled")] = 1,
 ) -> None:
     """Print one cell, or the list of all."""
     if cell is not None:
-        print(show(cells.get(cell), view))
+        print(show(cells.get(cell), view, steps=steps))
         return
     rows = []
     for name, known in cells.all().items():

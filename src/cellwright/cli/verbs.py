@@ -47,7 +47,7 @@ VERBS = (
     Row("predict", "let a trained model predict, as CSV or JSON Lines", MODELS),
     Row("generate", "let a trained text model write", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
-    Row("show", "a cell as equations, as LaTeX or as its graph", LOOKING),
+    Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
     Row("describe", "parameters and multiply-adds per step, by equation", LOOKING),
     Row("data", "the bundled samples", MACHINE),
     Row("doctor", "what this machine can run", MACHINE),
