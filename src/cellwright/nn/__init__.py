@@ -1,6 +1,7 @@
 """Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` in the place of torch.nn's."""
 
 from cellwright.nn.around import Highway, LayerNorm, LockedDropout, Residual
+from cellwright.nn.carry import carry_state
 from cellwright.nn.convert import convert
 from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
@@ -32,6 +33,7 @@ __all__ = [
     "Residual",
     "StateDropout",
     "Zoneout",
+    "carry_state",
     "convert",
     "tie",
 ]
