@@ -187,3 +187,51 @@ def test_refused_inputs(options: dict[str, Any], given: dict[str, Any], message:
 def test_refused_settings(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(cw.SettingError, match=message):
         layer_of(**arguments)
+
+
+@cw.cell
+def decays(x, h, gap: input[1], *, W, U, b, w):
+    """A state that fades with the time that has passed (as in GRU-D, Che et al. 2018)."""
+    d = cw.exp(-cw.relu(w * cw.sum(gap)))
+    h = cw.tanh(W @ x + U @ (d * h) + b)
+    return h
+
+
+@pytest.mark.parametrize("backend", [None, "eager"])
+def test_cells_that_read_more_than_x(backend: Any) -> None:
+    layer = layer_of(decays, num_layers=2, bidirectional=True, backend=backend)
+    with torch.no_grad():
+        layer.w_l0.fill_(0.7)
+    x, gap = random(6, 3, 3), random(6, 3, 1, seed=5).abs()
+    y, _ = layer(x, lengths=[6, 4, 0], inputs={"gap": gap})
+    for row, length in enumerate([6, 4]):
+        alone, _ = layer(x[:length, row], inputs={"gap": gap[:length, row]})
+        torch.testing.assert_close(y[:length, row], alone)
+    w = layer.weights(0, reverse=True)
+    h = torch.zeros(3, 4, dtype=torch.float64)
+    for t in reversed(range(6)):
+        d = torch.exp(-torch.relu(w["w"] * gap[t]))
+        h = torch.tanh(x[t] @ w["W"].T + (d * h) @ w["U"].T + w["b"])
+    *_, values = layer(x, inputs={"gap": gap}, trace=True)
+    torch.testing.assert_close(values[1]["h"][0], h)
+
+
+def test_poison_in_the_padding_of_such_an_input_stays_there() -> None:
+    layer, gap = layer_of(decays), random(5, 4, 1).abs()
+    gap[3:] = float("nan")
+    y, _ = layer(X, lengths=[3, 1, 2, 0], inputs={"gap": gap})
+    y.sum().backward()
+    assert y.isfinite().all() and all(p.grad.isfinite().all() for p in layer.parameters())
+
+
+def test_inputs_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(
+        cw.ShapeError, match="not the inputs that the cell reads beside x: got none, expected gap"
+    ):
+        layer_of(decays)(X)
+    with pytest.raises(cw.ShapeError, match="got gap, expected none"):
+        layer_of()(X, inputs={"gap": X})
+    with pytest.raises(
+        cw.ShapeError, match=r"the input `gap` does not fit.*\[5, 4, 3\].*expected torch.float64 \[5, 4, 1\]"
+    ):
+        layer_of(decays)(X, inputs={"gap": X})

@@ -62,6 +62,15 @@ class Frame:
         sizes = {"H": self.hidden[at], "I": self.input_size}
         return {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in self.cells[at].graph.states}
 
+    @property
+    def inputs(self) -> dict[str, int]:
+        """The sizes of what the cells read at every step beside x, by name."""
+        return {
+            node.name: node.shape[0].evaluate(self.sizes(at)) if node.shape else 1
+            for at, cell in enumerate(self.cells)
+            for node in cell.graph.inputs[1:]
+        }
+
     def shapes(self, batch: int) -> dict[str, tuple[int, int, int]]:
         """The shapes of the states as a layer takes and gives them (see `join`)."""
         if self.alike:

@@ -9,60 +9,24 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-from cellwright.backends.call import Call, Clip, Outcome
-from cellwright.compiler.graph import Graph
+from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.trace import Cell
 from cellwright.errors import SettingError
 from cellwright.nn.frame import Frame, States, need_size
 from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
-from cellwright.nn.shapes import (
-    checked_lengths,
-    checked_resets,
-    checked_state,
-    need_finite,
-    need_input,
-    reversed_resets,
-    reversed_steps,
-)
+from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
+from cellwright.nn.shapes import need_finite, reversed_steps
 from cellwright.runtime import segments
 from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
 
-Executor = Callable[[Graph, Call], Outcome]
 KINDS = (Around, Inside, OnWeights, Begin, OnGradient)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one layer runs at every step: the cell as its parts made it, the sizes of the inputs they add."""
-
-    cell: Cell
-    text: str
-    extra: dict[str, int]
-    clip: Clip | None
-
-
-@dataclass
-class Run:
-    """One run of a layer: what was given, by layer and direction, and what has been found so far."""
-
-    counts: Tensor | None
-    resets: Tensor | None
-    begin: list[States]
-    fresh: list[States]
-    record: bool | tuple[str, ...]
-    stop: bool
-    check: bool
-    execute: Executor | None
-    last: list[States] = field(default_factory=list)
-    kept: list[States] = field(default_factory=list)
 
 
 class Layer(nn.Module, ABC):
@@ -125,10 +89,12 @@ class Layer(nn.Module, ABC):
                 for part in inside:
                     graph = part.derive(graph, training)
                 sizes = self.frame.sizes(at)
-                extra = {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in graph.inputs[1:]}
+                own_inputs = {n.name for n in cell.graph.inputs}
+                added = [n for n in graph.inputs if n.name not in own_inputs]
+                widths = {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in added}
                 own = cell if graph is cell.graph else Cell(graph)
                 clip = clips[0].clip(graph) if clips else None
-                made[training].append(Step(own, text_of(graph), extra, clip))
+                made[training].append(Step(own, text_of(graph), widths, clip))
         return made
 
     @abstractmethod
@@ -184,11 +150,18 @@ class Layer(nn.Module, ABC):
             starts.append(learned[0].start(start, place) if learned else start)
         return starts
 
-    def call(self, x: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Call:
+    def call(
+        self,
+        x: Tensor,
+        lengths: Tensor | Sequence[int] | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+    ) -> Call:
         """What the first layer's forward direction would hand to a backend: for `explain`."""
         x = x.transpose(0, 1) if self.batch_first else x
-        run = self._begun(x, None, lengths, None, ())
-        return self._call(x, 0, 0, run)
+        given = Given(x, None, lengths, None, inputs)
+        return self._call(
+            x, 0, 0, begin_run(self.frame, given, Wanted(), next(self.parameters()), self._start)
+        )
 
     def run(
         self,
@@ -200,6 +173,7 @@ class Layer(nn.Module, ABC):
         resets: Tensor | None = None,
         check: bool = False,
         execute: Executor | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, States, list[States]]:
         """x [T, B, I] -> y [T, B, D*H], states [L*D, B, size], recorded values by layer and direction.
 
@@ -207,7 +181,8 @@ class Layer(nn.Module, ABC):
         `check` refuses what is not finite. `execute` runs a cell over time in the place of the backends: for
         those who look inside.
         """
-        run = self._begun(x, state, lengths, resets, record, stop, check, execute)
+        given, wanted = Given(x, state, lengths, resets, inputs), Wanted(record, stop, check, execute)
+        run = begin_run(self.frame, given, wanted, next(self.parameters()), self._start)
         if check:
             need_finite(x, "the input")
         around = [part for part in self._parts if isinstance(part, Around)]
@@ -232,27 +207,6 @@ class Layer(nn.Module, ABC):
         past = torch.arange(len(y), device=y.device)[:, None] >= torch.as_tensor(lengths, device=y.device)
         return y.masked_fill(past.unsqueeze(-1), 0.0)
 
-    def _begun(
-        self,
-        x: Tensor,
-        state: Mapping[str, Tensor] | None,
-        lengths: Tensor | Sequence[int] | None,
-        resets: Tensor | None,
-        record: bool | tuple[str, ...],
-        stop: bool = True,
-        check: bool = False,
-        execute: Executor | None = None,
-    ) -> Run:
-        """A run with everything that was given checked."""
-        need_input(x, self.input_size, next(self.parameters()))
-        counts, marks = checked_lengths(lengths, x), checked_resets(resets, x)
-        if state is None:
-            begin = fresh = self._start(x.shape[1], x)
-        else:
-            begin = self.frame.split(checked_state(state, self.frame.shapes(x.shape[1]), x))
-            fresh = begin if marks is None else self._start(x.shape[1], x)
-        return Run(counts, marks, begin, fresh, record, stop, check, execute)
-
     def _directions(self, x: Tensor, at: int, run: Run) -> Tensor:
         """What one layer gives for x, its directions merged; its states and recorded values go to the run."""
         if at:
@@ -261,7 +215,8 @@ class Layer(nn.Module, ABC):
         for way in range(self.directions):
             call = self._call(x, at, way, run)
             step = self._steps[self.training][at]
-            out = run.execute(step.cell.graph, call) if run.execute else self._execute(step, call)
+            execute = run.wanted.execute
+            out = execute(step.cell.graph, call) if execute else self._execute(step, call)
             y, kept = out.y, out.recorded
             if way:
                 y = reversed_steps(y, run.counts)
@@ -273,23 +228,22 @@ class Layer(nn.Module, ABC):
 
     def _call(self, x: Tensor, at: int, way: int, run: Run) -> Call:
         """What a backend is handed for one layer and direction."""
-        step, place = self._steps[self.training][at], at * self.directions + way
-        resets = run.resets
+        step, place, record = self._steps[self.training][at], at * self.directions + way, run.wanted.record
+        resets, inputs = run.resets, run.inputs
         if way:
-            x = reversed_steps(x, run.counts)
-            resets = None if resets is None else reversed_resets(resets, run.counts)
-        weights = self.run_weights(at, bool(way), self.training)
-        extra: dict[str, Tensor] = {}
+            x, resets, inputs = run.turned(x)
+        own = {node.name for node in self.frame.cells[at].graph.inputs}
+        extra = {name: value for name, value in inputs.items() if name in own}
         for part in self._parts:
-            if isinstance(part, Inside) and step.extra:
-                extra |= part.feeds(step.extra, x.shape[0], x.shape[1], x)
+            if isinstance(part, Inside) and step.added:
+                extra |= part.feeds(step.added, x.shape[0], x.shape[1], x)
         return Call(
             x,
             run.begin[place],
-            weights,
-            run.counts if run.stop else None,
+            self.run_weights(at, bool(way), self.training),
+            run.counts if run.wanted.stop else None,
             extra or None,
-            tuple(step.cell.graph.named) if run.record is True else tuple(run.record or ()),
+            tuple(step.cell.graph.named) if record is True else tuple(record or ()),
             resets,
             None if resets is None else run.fresh[place],
             step.clip if self.training and torch.is_grad_enabled() else None,

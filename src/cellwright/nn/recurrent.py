@@ -105,6 +105,7 @@ class Recurrent(Layer):
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
         *,
+        inputs: Mapping[str, Tensor] | None = None,
         trace: Literal[False] = False,
         check_finite: bool = False,
     ) -> tuple[Tensor, States]: ...
@@ -116,6 +117,7 @@ class Recurrent(Layer):
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
         *,
+        inputs: Mapping[str, Tensor] | None = None,
         trace: Literal[True],
         check_finite: bool = False,
     ) -> tuple[Tensor, States, list[States]]: ...
@@ -126,6 +128,7 @@ class Recurrent(Layer):
         lengths: Tensor | Sequence[int] | None = None,
         reset: Tensor | None = None,
         *,
+        inputs: Mapping[str, Tensor] | None = None,
         trace: bool = False,
         check_finite: bool = False,
     ) -> Any:
@@ -138,6 +141,8 @@ class Recurrent(Layer):
             lengths: [B], the number of real steps of each sequence, in any order, 0 too; None means all T.
             reset: [T, B] (in the layout of x), bool: true where a step begins a new episode or document.
                 Before it the state is the layer's start again.
+            inputs: what the cell reads at every step beside x, {"gap": [T, B, size]} in the layout of x, for a
+                cell whose signature says `gap: "input [..]"`. Every layer whose cell reads it gets the same.
             trace: also return every gate and state.
             check_finite: refuse a NaN or an infinity in x or in a layer's output, naming the step.
 
@@ -156,8 +161,9 @@ class Recurrent(Layer):
             given.states(state),
             given.lengths,
             record=trace,
-            resets=given.marks(reset),
+            resets=None if reset is None else given.timed(reset, "resets"),
             check=check_finite,
+            inputs={name: given.timed(value, "inputs") for name, value in (inputs or {}).items()},
         )
         if not trace:
             return given.back(y), given.last(last)

@@ -48,15 +48,19 @@ class Sequences:
         """The states after a run as `states` was given."""
         return states if self.form != "alone" else {name: v.squeeze(1) for name, v in states.items()}
 
-    def marks(self, reset: Tensor | None) -> Tensor | None:
-        """Resets as they are given, in the layout of x, to [T, B]."""
-        if reset is None or self.form in ("time first", "alone"):
-            return reset if reset is None or self.form == "time first" else reset.unsqueeze(1)
-        if self.form == "batch first":
-            return reset.transpose(0, 1)
-        raise ShapeError(
-            f"resets go with a padded tensor, not with a {self.form} one", fix="pad it and give lengths"
-        )
+    def timed(self, value: Tensor, what: str) -> Tensor:
+        """What comes beside x at every step, in the layout of x, to [T, B, ..].
+
+        Raises:
+            ShapeError: x is packed or nested.
+        """
+        if self.form in ("packed", "nested"):
+            raise ShapeError(
+                f"{what} go with a padded tensor, not with a {self.form} one", fix="pad it and give lengths"
+            )
+        if self.form == "alone":
+            return value.unsqueeze(1)
+        return value.transpose(0, 1) if self.form == "batch first" else value
 
 
 def opened(input: Tensor | PackedSequence, batch_first: bool, lengths: Lengths = None) -> Sequences:

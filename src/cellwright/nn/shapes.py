@@ -75,6 +75,35 @@ def checked_resets(resets: Tensor | None, x: Tensor) -> Tensor | None:
     return resets
 
 
+def checked_inputs(
+    inputs: Mapping[str, Tensor] | None, sizes: Mapping[str, int], x: Tensor, lengths: Tensor | None
+) -> dict[str, Tensor]:
+    """What the cells read at every step beside x, [T, B, size] by name; zero in the padding."""
+    given = inputs or {}
+    if set(given) != set(sizes):
+        raise ShapeError(
+            "these are not the inputs that the cell reads beside x",
+            got=", ".join(given) or "none",
+            expected=", ".join(sizes) or "none",
+            fix="layer(x, inputs={name: [time, batch, size]})",
+        )
+    found: dict[str, Tensor] = {}
+    for name, size in sizes.items():
+        value = given[name]
+        shape = (*x.shape[:2], size)
+        if tuple(value.shape) != shape or value.dtype != x.dtype or value.device != x.device:
+            raise ShapeError(
+                f"the input `{name}` does not fit",
+                got=f"{value.dtype} {list(value.shape)} on {value.device}",
+                expected=f"{x.dtype} {list(shape)} on {x.device}",
+            )
+        if lengths is not None:
+            past = torch.arange(len(x), device=x.device)[:, None] >= lengths
+            value = value.masked_fill(past.unsqueeze(-1), 0.0)
+        found[name] = value
+    return found
+
+
 def checked_state(
     state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], like: Tensor
 ) -> dict[str, Tensor]:
