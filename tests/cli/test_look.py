@@ -11,6 +11,7 @@ import pytest
 import cellwright as cw
 from cellwright import cells, config, samples
 from cellwright.backends.cpu import backend, toolchain
+from cellwright.cli.describe import size
 from cellwright.runtime.choose import BACKENDS
 from cellwright.tasks.load import load_run
 
@@ -37,7 +38,14 @@ def test_show_of_the_users_own_file(call, tmp_path) -> None:
 def test_describe_a_cell(call) -> None:
     said = call("describe", "gru", "--units", "3", "--inputs", "2")
     assert said.code == 0
-    assert said.out == f"{cw.describe('gru', units=3, inputs=2)}\n"
+    found = cw.describe("gru", units=3, inputs=2)
+    assert said.out.startswith(f"{found}\n\n{found.by_matrix()}\n\n")
+    assert "reads 228 B of weights and carries 12 B on" in said.out
+    assert said.out.splitlines()[-4].startswith("gru ")
+    assert said.out.splitlines()[-1].startswith("transformer ")
+    smaller = call("describe", "gru", "--units", "3", "--inputs", "2", "--steps", "10", "--batch", "1")
+    assert f"1 sequences of 10 steps: {size(found.memory(10, 1).total)}," in smaller.out
+    assert call("describe", "gru", "--steps", "0").err == "error: steps must be at least 1, got 0\n"
 
 
 @pytest.mark.parametrize("task", ["classify", "forecast", "generate"])

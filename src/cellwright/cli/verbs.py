@@ -48,7 +48,7 @@ VERBS = (
     Row("generate", "let a trained text model write", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
     Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
-    Row("describe", "parameters and multiply-adds per step, by equation", LOOKING),
+    Row("describe", "parameters, multiply-adds and memory; a cell beside others", LOOKING),
     Row("data", "the bundled samples", MACHINE),
     Row("doctor", "what this machine can run", MACHINE),
     Row("bench", "how fast cells train on this machine, beside torch.nn", MACHINE),

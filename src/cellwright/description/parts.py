@@ -1,22 +1,63 @@
-"""What a cell, a layer or a whole network costs: parameters and multiply-adds per step, by equation. Floor 5.
+"""What a cell, a layer or a whole network costs: parameters, multiply-adds, memory. Floor 5.
 
 Refuses what is none of them. A parameter that two modules share is counted once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import nn
 
 from cellwright import cells
 from cellwright.compiler.count import Term, count
+from cellwright.compiler.graph import Graph
+from cellwright.compiler.hoist import hoist
+from cellwright.compiler.places import Recurrence, width
+from cellwright.compiler.routine import make_recurrence
 from cellwright.compiler.trace import Cell
 from cellwright.errors import SettingError
 from cellwright.nn.layer import Layer
 
 HEADS = ("parameters", "multiply-adds", "pointwise")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A weight by its name in the equations."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that training takes.
+
+    Attributes:
+        weights: of the parameters.
+        gradients: of theirs.
+        optimizer: AdamW's two moments.
+        kept: by the recurrent layers, for the way back.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    kept: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.gradients + self.optimizer + self.kept
 
 
 @dataclass(frozen=True)
@@ -32,6 +73,9 @@ class Part:
         parameters: all of them, each counted where it is met first.
         multiply_adds: of one step of one sequence; None where the module's kind is not known.
         pointwise: other operations of one step, a transcendental counted as 8.
+        matrices: the weights of its equations.
+        state: numbers that it carries from step to step.
+        saved: numbers that each step of each sequence keeps for the way back, on the CPU's kernels.
     """
 
     name: str
@@ -41,6 +85,9 @@ class Part:
     parameters: int
     multiply_adds: int | None
     pointwise: int
+    matrices: tuple[Matrix, ...] = ()
+    state: int = 0
+    saved: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +96,7 @@ class Description:
 
     title: str
     parts: tuple[Part, ...]
+    itemsize: int = 4
 
     @property
     def parameters(self) -> int:
@@ -64,6 +112,38 @@ class Description:
     def pointwise(self) -> int:
         """Other operations of one step, a transcendental counted as 8."""
         return sum(part.pointwise for part in self.parts)
+
+    @property
+    def state(self) -> int:
+        """Bytes that one sequence carries from step to step."""
+        return self.itemsize * sum(part.state for part in self.parts)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of all parameters: a step of one sequence reads every one of those it uses."""
+        return self.itemsize * self.parameters
+
+    def memory(self, steps: int, batch: int) -> Memory:
+        """Bytes to train with AdamW on `batch` sequences of `steps` steps.
+
+        `kept` is exactly what recurrent layers keep on the CPU's kernels; other modules' share is not in it.
+
+        Raises:
+            SettingError: steps or batch below 1.
+        """
+        for name, value in (("steps", steps), ("batch", batch)):
+            _least(value, 1, name)
+        rows = sum(batch * (steps * part.saved + part.state) for part in self.parts)
+        return Memory(self.weights, self.weights, 2 * self.weights, self.itemsize * rows)
+
+    def by_matrix(self) -> str:
+        """The parameters of the recurrent layers by matrix, as a table."""
+        rows: list[tuple[str, ...]] = [("", "shape", "parameters")]
+        for part in (part for part in self.parts if part.matrices):
+            rows.append((f"{part.name} ({part.about})", "", ""))
+            for one in part.matrices:
+                rows.append((f"  {one.name}", " x ".join(map(str, one.shape)), f"{one.parameters:,}"))
+        return "\n".join(line.rstrip() for line in _aligned(rows))
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("", *HEADS)]
@@ -114,13 +194,14 @@ def describe(
         )
     if units is not None or inputs is not None:
         raise SettingError("units and inputs are for a cell; this has its own", got=type(cell).__name__)
-    return _described(type(cell).__name__, tuple(_of_network(cell)))
+    sizes = {p.element_size() for p in cell.parameters()}
+    return _described(type(cell).__name__, tuple(_of_network(cell)), max(sizes, default=4))
 
 
-def _described(name: str, parts: tuple[Part, ...]) -> Description:
+def _described(name: str, parts: tuple[Part, ...], itemsize: int = 4) -> Description:
     sums = Description("", parts)
     title = f"{name}: {sums.parameters:,} parameters, {sums.multiply_adds:,} multiply-adds per step"
-    return Description(title, parts)
+    return Description(title, parts, itemsize)
 
 
 def _least(value: int | None, default: int, name: str) -> int:
@@ -129,8 +210,12 @@ def _least(value: int | None, default: int, name: str) -> int:
     return default if value is None else value
 
 
-def _of_cell(cell: Cell, units: int, inputs: int, name: str = "step", kept: int = 0) -> Part:
-    terms = tuple(count(cell.graph, {"H": units, "I": inputs}))
+def _of_cell(
+    cell: Cell, units: int, inputs: int, name: str = "step", kept: int = 0, read: int | None = None
+) -> Part:
+    """`read`: numbers of each step that are kept because the layer read them; its input unless given."""
+    sizes = {"H": units, "I": inputs}
+    terms = tuple(count(cell.graph, sizes))
     return Part(
         name,
         f"{cell.name}, {inputs} inputs, {units} units",
@@ -139,7 +224,22 @@ def _of_cell(cell: Cell, units: int, inputs: int, name: str = "step", kept: int 
         sum(term.parameters for term in terms) + kept,
         sum(term.multiply_adds for term in terms),
         sum(term.pointwise for term in terms),
+        tuple(Matrix(n.name, tuple(d.evaluate(sizes) for d in n.shape)) for n in cell.graph.parameters),
+        sum(width(n).evaluate(sizes) for n in cell.graph.states),
+        _saved(cell, sizes) + (inputs if read is None else read),
     )
+
+
+def _saved(cell: Cell, sizes: dict[str, int]) -> int:
+    """What the emitted kernel keeps of every step: the states, and what the way back reads."""
+    made = _recurrence(cell.graph)
+    dims = [*(width(n) for n in cell.graph.states), *(block.width for block in made.blocks), made.kept]
+    return sum(dim.evaluate(sizes) for dim in dims)
+
+
+@lru_cache(maxsize=64)
+def _recurrence(graph: Graph) -> Recurrence:
+    return make_recurrence(hoist(graph))
 
 
 def _of_network(network: nn.Module) -> Iterator[Part]:
@@ -158,12 +258,20 @@ def _of_layer(layer: Layer, name: str) -> Iterator[Part]:
     for index in range(layer.num_layers):
         for end in ("", "_reverse")[: layer.directions]:
             sizes = layer.sizes(index)
-            place = f"{name}.{index}" if name else f"layer {index}"
-            cell = layer.frame.cells[index]
-            part = _of_cell(cell, sizes["H"], sizes["I"], place + end.replace("_", " "))
-            own = layer.named_parameters(recurse=False)
-            kept = sum(p.numel() for n, p in own if n.endswith(f"_l{index}{end}")) - part.parameters
-            yield part if not kept else _of_cell(cell, sizes["H"], sizes["I"], part.name, kept)
+            place = (f"{name}.{index}" if name else f"layer {index}") + end.replace("_", " ")
+            part = _of_cell(layer.cell, sizes["H"], sizes["I"], place)
+            real = sum(p.numel() for n, p in layer.named_parameters() if n.endswith(f"_l{index}{end}"))
+            read = _read(layer, index, bool(end))
+            yield _of_cell(layer.cell, sizes["H"], sizes["I"], place, real - part.parameters, read)
+
+
+def _read(layer: Layer, index: int, reverse: bool) -> int:
+    """Numbers of each step kept because this layer read them: its input, unless a layer gave it out."""
+    width = layer.sizes(index)["I"]
+    if index == 0 or reverse:
+        return width  # a layer that reads backwards has a copy of its own
+    dropped = 2 * width if layer.dropout else 0  # what is left, and the mask
+    return dropped or (width if layer.bidirectional else 0)
 
 
 def _matrices(module: nn.Module) -> int:
