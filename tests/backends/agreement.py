@@ -24,6 +24,7 @@ def call_of(
     dtype: torch.dtype,
     lengths: Tensor | None,
     seed: int = 0,
+    resets: Tensor | None = None,
 ) -> tuple[Any, Call]:
     """A layer's call with random weights, states and input, all wanting gradients."""
     make = torch.Generator().manual_seed(seed)
@@ -40,7 +41,11 @@ def call_of(
     sizes = layer.state_sizes()
     # States near 1 suit every cell: a normaliser must not start near 0.
     states = {n: (1 + 0.3 * random(B, size)).requires_grad_() for n, size in sizes.items()}
-    return layer.cell.graph, Call(random(T, B, I).requires_grad_(), states, weights, lengths)
+    x = random(T, B, I).requires_grad_()
+    fresh = None
+    if resets is not None:
+        fresh = {n: (1 + 0.3 * random(B, size)).requires_grad_() for n, size in sizes.items()}
+    return layer.cell.graph, Call(x, states, weights, lengths, resets=resets, fresh=fresh)
 
 
 def results(backend: Any, graph: Any, call: Call) -> dict[str, Tensor]:
@@ -56,6 +61,7 @@ def results(backend: Any, graph: Any, call: Call) -> dict[str, Tensor]:
     )
     leaves = {"dx": call.x, **{f"d{n}_0": v for n, v in call.states.items()}}
     leaves |= {f"d{n}": v for n, v in call.weights.items()}
+    leaves |= {f"d{n} fresh": v for n, v in (call.fresh or {}).items()}
     found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     gradients = {
         n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(leaves.items(), found, strict=False)
@@ -80,15 +86,21 @@ def as_double(call: Call) -> Call:
         return v.detach().double().requires_grad_()
 
     states = {n: wide(v) for n, v in call.states.items()}
-    return Call(wide(call.x), states, {n: wide(v) for n, v in call.weights.items()}, call.lengths)
+    fresh = None if call.fresh is None else {n: wide(v) for n, v in call.fresh.items()}
+    weights = {n: wide(v) for n, v in call.weights.items()}
+    return Call(wide(call.x), states, weights, call.lengths, resets=call.resets, fresh=fresh)
 
 
 def agree(
-    cell: Cell | str, dtype: torch.dtype = torch.float64, lengths: Tensor | None = None, **size: int
+    cell: Cell | str,
+    dtype: torch.dtype = torch.float64,
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    **size: int,
 ) -> None:
     """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference."""
     shape = {"T": 6, "B": 3, "I": 3, "H": 6} | size
-    graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths)
+    graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths, resets=resets)
     exact = results(eager, graph, as_double(call))
     got = poisoned(lambda: results(cpu, graph, call))
     plain = results(eager, graph, call)

@@ -29,11 +29,11 @@ static void forward_feeds(const Forward& all, int64_t first, const Share& share)
 static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<2>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int term, int64_t row) -> const real* { return (before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const at_W_r_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
       real* const to_r = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
-      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
       real* const to_v11 = (real*)(all.kept + (step * all.B + row) * (all.H));
       real* const to_v11_2 = (real*)(all.scratch + row * (2 * all.H) + all.H);
       real* const to_v8 = (real*)(all.scratch + row * (2 * all.H));
@@ -58,7 +58,7 @@ static void forward_2(const Forward& all, int64_t step, const Share& share, real
       real* const to_z = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + all.H);
       real* const at_W_n_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + 2 * all.H);
       real* const to_n_ = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + 2 * all.H);
-      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
       real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
       const V W_z_x = load(at_W_z_x + unit, count);
       const V v8 = load(at_v8 + unit, count);
@@ -84,7 +84,7 @@ static int64_t room_of(const Backward& all) {
   if (size > most) most = size;
   size = room_size(1, all.H, all.H);
   if (size > most) most = size;
-  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -97,7 +97,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
         store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
       });
   }
-  real* pile = all.piles + part * all.pile;
+  real* pile = all.piles + (all.together ? 0 : part * all.pile);
   real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 3 * all.H, all.I,
@@ -112,7 +112,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (3 * all.H) + 0; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, 2 * all.H, all.H);
   if (all.outer_2)
@@ -129,16 +129,16 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 3 * all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 3 * all.H, all.I, all.outer_0, false, part, parts);
   pile += pile_size(1, 3 * all.H, all.I);
-  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, 2 * all.H, all.H, all.outer_1, false, part, parts);
+  if (all.outer_1) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 2 * all.H, all.H, all.outer_1, false, part, parts);
   pile += pile_size(1, 2 * all.H, all.H);
-  if (all.outer_2) from_piles(pile, all.pile, all.threads, 1, all.H, all.H, all.outer_2, false, part, parts);
+  if (all.outer_2) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.H, all.outer_2, false, part, parts);
   pile += pile_size(1, all.H, all.H);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
     real* const to_v8 = (real*)(all.scratch + row * (3 * all.H));
@@ -170,7 +170,7 @@ static void backward_1(const Backward& all, int64_t step, const Share& share, re
     [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (3 * all.H) + 2 * all.H); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const at_v11 = (real*)(all.scratch + row * (3 * all.H) + all.H);
-      real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+      real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
       real* const at_n_ = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
       real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
       real* const at_v8 = (real*)(all.scratch + row * (3 * all.H));

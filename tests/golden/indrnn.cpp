@@ -24,10 +24,10 @@ static void forward_feeds(const Forward& all, int64_t first, const Share& share)
 }
 
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_u = (real*)(all.u);
-    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
     real* const at_W_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (all.H));
     real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
     each_vector(all.H, [&](int64_t unit, auto count) {
@@ -47,7 +47,7 @@ static int64_t room_of(const Backward& all) {
   int64_t most = 0, size;
   size = room_size(1, all.H, all.I);
   if (size > most) most = size;
-  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -60,7 +60,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
         store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
       });
   }
-  real* pile = all.piles + part * all.pile;
+  real* pile = all.piles + (all.together ? 0 : part * all.pile);
   real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, all.H, all.I,
@@ -76,18 +76,18 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.I, all.outer_0, false, part, parts);
   pile += pile_size(1, all.H, all.I);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
     real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
     real* const at_h = (real*)(all.h + (step * all.B + row) * (all.H));
     real* const to_dW_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (all.H));
-    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
     real* const at_u = (real*)(all.u);
     real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
     each_vector(all.H, [&](int64_t unit, auto count) {

@@ -32,14 +32,14 @@ static void forward_feeds(const Forward& all, int64_t first, const Share& share)
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, 4 * all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int term, int64_t row) -> const real* { return (before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       store((real*)(all.scratch + row * (19 * all.H)) + unit, result[0], count);
     });
 }
 
 static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_v3 = (real*)(all.scratch + row * (19 * all.H));
     real* const at_W_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
@@ -107,7 +107,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
     real* const at_v35 = (real*)(all.scratch + row * (19 * all.H) + 12 * all.H + 3 * all.H);
     real* const to_o = (real*)(all.kept + (step * all.B + row) * (9 * all.H + 3) + 7 * all.H + 2);
     real* const to_o_2 = (real*)(all.scratch + row * (19 * all.H) + 16 * all.H);
-    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_c_prev = (real*)(before(all, all.c, all.c_0, all.c_fresh, step, row, all.H, all.ring));
     real* const to_v39 = (real*)(all.scratch + row * (19 * all.H) + 17 * all.H);
     V fold_40 = splat(0);
     each_vector(all.H, [&](int64_t unit, auto count) {
@@ -174,7 +174,7 @@ static int64_t room_of(const Backward& all) {
   if (size > most) most = size;
   size = room_size(1, 4 * all.H, all.H);
   if (size > most) most = size;
-  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -187,7 +187,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
         store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
       });
   }
-  real* pile = all.piles + part * all.pile;
+  real* pile = all.piles + (all.together ? 0 : part * all.pile);
   real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 4 * all.H, all.I,
@@ -202,7 +202,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (8 * all.H) + 4 * all.H; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, 4 * all.H, all.H);
 }
@@ -211,14 +211,14 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
   pile += pile_size(1, 4 * all.H, all.I);
-  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.H, all.outer_1, false, part, parts);
+  if (all.outer_1) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.H, all.outer_1, false, part, parts);
   pile += pile_size(1, 4 * all.H, all.H);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
     real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
@@ -278,7 +278,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     }
     real* const at_v29 = (real*)(all.scratch + row * (32 * all.H));
     real* const at_kept_45 = (real*)(all.kept + (step * all.B + row) * (9 * all.H + 3) + 8 * all.H + 2);
-    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_c_prev = (real*)(before(all, all.c, all.c_0, all.c_fresh, step, row, all.H, all.ring));
     real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
     real* const at_v46 = (real*)(all.scratch + row * (32 * all.H) + 6 * all.H);
     real* const to_v47 = (real*)(all.scratch + row * (32 * all.H) + 7 * all.H);

@@ -28,13 +28,13 @@ static void forward_feeds(const Forward& all, int64_t first, const Share& share)
 }
 
 static void forward_0(const Forward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_W_f_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
     real* const to_f = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H));
     real* const at_W_i_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + all.H);
     real* const to_i = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + all.H);
-    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
     real* const at_W_n_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (3 * all.H) + 2 * all.H);
     real* const to_v14 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
     real* const to_n_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
@@ -66,7 +66,7 @@ static int64_t room_of(const Backward& all) {
   int64_t most = 0, size;
   size = room_size(1, 3 * all.H, all.I);
   if (size > most) most = size;
-  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -79,7 +79,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
         store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
       });
   }
-  real* pile = all.piles + part * all.pile;
+  real* pile = all.piles + (all.together ? 0 : part * all.pile);
   real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 3 * all.H, all.I,
@@ -95,12 +95,12 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 3 * all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 3 * all.H, all.I, all.outer_0, false, part, parts);
   pile += pile_size(1, 3 * all.H, all.I);
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_f = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H));
     real* const at_i = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + all.H);
@@ -109,7 +109,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_n_ = (real*)(all.kept + (step * all.B + row) * (2 * all.H) + all.H);
     real* const at_W_n_x = (real*)(all.feed_0 + (step * all.B + row) * (3 * all.H) + 2 * all.H);
     real* const at_kept_14 = (real*)(all.kept + (step * all.B + row) * (2 * all.H));
-    real* const at_h_prev = (real*)(previous(all.h, all.h_0, step, row, all.B, all.H, -1));
+    real* const at_h_prev = (real*)(before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1));
     real* const to_dh_prev_ = (real*)(all.carry_h + (((step + 1) & 1) * all.B + row) * (all.H));
     real* const to_dW_i_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (3 * all.H) + all.H);
     real* const to_dW_f_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (3 * all.H));

@@ -35,15 +35,15 @@ static void forward_feeds(const Forward& all, int64_t first, const Share& share)
 static void forward_1(const Forward& all, int64_t step, const Share& share, real* sums) {
   const int64_t widths_0[] = {all.H};
   product<4>(all.panel_0, 1, all.H, widths_0, share,
-    [&](int term, int64_t row) -> const real* { return (previous(all.h, all.h_0, step, row, all.B, all.H, -1)); },
+    [&](int term, int64_t row) -> const real* { return (before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1)); },
     [&](int64_t row, int64_t unit, auto count, const V* result) {
       real* const at_W_i_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
       real* const to_a = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H));
       real* const at_W_f_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + all.H);
       real* const to_v12 = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + all.H);
-      real* const at_m_prev = (real*)(previous(all.m, all.m_0, step, row, all.B, all.H, all.ring));
+      real* const at_m_prev = (real*)(before(all, all.m, all.m_0, all.m_fresh, step, row, all.H, all.ring));
       real* const to_l = (real*)(all.kept + (step * all.B + row) * (3 * all.H));
-      real* const at_n__prev = (real*)(previous(all.n_, all.n__0, step, row, all.B, all.H, all.ring));
+      real* const at_n__prev = (real*)(before(all, all.n_, all.n__0, all.n__fresh, step, row, all.H, all.ring));
       real* const to_m = (real*)(all.m + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
       real* const to_f = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + 2 * all.H);
@@ -51,7 +51,7 @@ static void forward_1(const Forward& all, int64_t step, const Share& share, real
       real* const to_z = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 2 * all.H);
       real* const at_W_o_x = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 3 * all.H);
       real* const to_o = (real*)(all.feed_0 + ((step & all.window) * all.B + row) * (4 * all.H) + 3 * all.H);
-      real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+      real* const at_c_prev = (real*)(before(all, all.c, all.c_0, all.c_fresh, step, row, all.H, all.ring));
       real* const to_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_n_ = (real*)(all.n_ + ((step & all.ring) * all.B + row) * (all.H));
       real* const to_h = (real*)(all.h + (step * all.B + row) * (all.H));
@@ -102,7 +102,7 @@ static int64_t room_of(const Backward& all) {
   if (size > most) most = size;
   size = room_size(1, (all.H) / (1), (all.H) / (1));
   if (size > most) most = size;
-  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);
+  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -115,7 +115,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
         store(all.d_operand_0 + (first * all.B + row) * (all.I) + unit, result[0], count);
       });
   }
-  real* pile = all.piles + part * all.pile;
+  real* pile = all.piles + (all.together ? 0 : part * all.pile);
   real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 4 * all.H, all.I,
@@ -130,7 +130,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 0; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
   if (all.outer_2)
@@ -138,7 +138,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + all.H; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
   if (all.outer_3)
@@ -146,7 +146,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 2 * all.H; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
   if (all.outer_4)
@@ -154,7 +154,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 3 * all.H; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
-        return previous(all.h, all.h_0, step, row, all.B, all.H, -1);
+        return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
       }, pile, room);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
 }
@@ -163,20 +163,20 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
   pile += pile_size(1, 4 * all.H, all.I);
-  if (all.outer_1) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_1, false, part, parts);
+  if (all.outer_1) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_1, false, part, parts);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
-  if (all.outer_2) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_2, false, part, parts);
+  if (all.outer_2) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_2, false, part, parts);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
-  if (all.outer_3) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_3, false, part, parts);
+  if (all.outer_3) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_3, false, part, parts);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
-  if (all.outer_4) from_piles(pile, all.pile, all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_4, false, part, parts);
+  if (all.outer_4) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, (all.H) / (1), (all.H) / (1), all.outer_4, false, part, parts);
   pile += pile_size(1, (all.H) / (1), (all.H) / (1));
 }
 
 static void backward_0(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_dh_next = (real*)(all.carry_h + ((step & 1) * all.B + row) * (all.H));
     real* const at_dy = (real*)(all.dy + (step * all.B + row) * (all.H));
@@ -185,13 +185,13 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
     real* const at_c = (real*)(all.c + ((step & all.ring) * all.B + row) * (all.H));
     real* const at_o = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 3 * all.H);
     real* const at_dn__next = (real*)(all.carry_n_ + ((step & 1) * all.B + row) * (all.H));
-    real* const at_n__prev = (real*)(previous(all.n_, all.n__0, step, row, all.B, all.H, all.ring));
+    real* const at_n__prev = (real*)(before(all, all.n_, all.n__0, all.n__fresh, step, row, all.H, all.ring));
     real* const at_f = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + 2 * all.H);
     real* const to_dn_prev_ = (real*)(all.carry_n_ + (((step + 1) & 1) * all.B + row) * (all.H));
     real* const at_dc_next = (real*)(all.carry_c + ((step & 1) * all.B + row) * (all.H));
     real* const at_z = (real*)(all.feed_0 + (step * all.B + row) * (4 * all.H) + 2 * all.H);
     real* const at_i = (real*)(all.kept + (step * all.B + row) * (3 * all.H) + all.H);
-    real* const at_c_prev = (real*)(previous(all.c, all.c_0, step, row, all.B, all.H, all.ring));
+    real* const at_c_prev = (real*)(before(all, all.c, all.c_0, all.c_fresh, step, row, all.H, all.ring));
     real* const to_dc_prev_ = (real*)(all.carry_c + (((step + 1) & 1) * all.B + row) * (all.H));
     real* const to_dW_o_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 3 * all.H);
     real* const to_dW_z_x = (real*)(all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 2 * all.H);
@@ -252,6 +252,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
       collect(sums + 0 + unit, da_, count);
     });
   }
+  wait_for_all(all, share);
   const int64_t widths_0[] = {all.H};
   product<1>(all.panel_0, 1, all.H, widths_0, share,
     [&](int term, int64_t row) -> const real* { return (all.d + ((step & (all.chunk - 1)) * all.B + row) * (4 * all.H) + 3 * all.H); },
@@ -279,7 +280,7 @@ static void backward_0(const Backward& all, int64_t step, const Share& share, re
 }
 
 static void backward_1(const Backward& all, int64_t step, const Share& share, real* sums) {
-  for (int64_t n = 0; n < share.count; n++) {
+  EACH_ROW(share) {
     const int64_t row = share.rows[n];
     real* const at_v42 = (real*)(all.scratch + row * (4 * all.H));
     real* const at_v47 = (real*)(all.scratch + row * (4 * all.H) + all.H);

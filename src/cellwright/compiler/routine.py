@@ -18,16 +18,17 @@ from cellwright.compiler.places import FeedBlock, OuterSum, Place, Recurrence, R
 from cellwright.compiler.simplify import copy_node, read_by
 
 
-def make_recurrence(hoisted: Hoisted) -> Recurrence:
-    """Both routines of a hoisted step."""
-    return _Maker(hoisted).make()
+def make_recurrence(hoisted: Hoisted, seen: tuple[str, ...] = ()) -> Recurrence:
+    """Both routines of a hoisted step. `seen`: names of the values that it returns after the states, to be given
+    out at every step; then nothing is kept for a way back."""
+    return _Maker(hoisted, seen).make()
 
 
 class _Maker:
     """The work of `make_recurrence`, in named steps over shared tables."""
 
-    def __init__(self, hoisted: Hoisted) -> None:
-        self.hoisted, self.step = hoisted, hoisted.step
+    def __init__(self, hoisted: Hoisted, seen: tuple[str, ...]) -> None:
+        self.hoisted, self.step, self.seen = hoisted, hoisted.step, seen
         self.blocks = _feed_blocks(hoisted)
         self.places = _leaf_places(hoisted, self.blocks)
         self.adjoint = _with_output_gradient(derive(self.step), self.step)
@@ -41,6 +42,9 @@ class _Maker:
         self._lower()
         self._choose_kept()
         forward, kept_width = self._forward()
+        if self.seen:
+            none = Routine("backward", (), {}, ())
+            return Recurrence(forward, none, self.blocks, ZERO, ZERO, ZERO, widths=self._widths())
         return self._backward(forward, kept_width)
 
     def _lower(self) -> None:
@@ -95,6 +99,8 @@ class _Maker:
             todo.extend(reads(self.nodes[k].op, self.nodes[k].operands))
         self.kept: list[int] = []
         there: set[int] = set(self.returns)
+        if self.seen:
+            wanted = set()
         for k in sorted(wanted):
             if k in there and k not in forced:
                 continue
@@ -127,8 +133,10 @@ class _Maker:
 
     def _forward(self) -> tuple[Routine, Dim]:
         slots = self._slots()
-        new = zip(self.returns, self.step.states, strict=True)
+        new = zip(self.returns, self.step.states, strict=False)
         stores = [(k, Place(state.name, "step")) for k, state in new]
+        shown = self.returns[len(self.step.states) :]
+        stores += [(k, Place(f".seen {name}", "step")) for name, k in zip(self.seen, shown, strict=True)]
         stores += [(k, slots[k]) for k in self.kept]
         self.slots = slots
         builder = Builder()
@@ -216,10 +224,14 @@ class _Maker:
             tuple((place[k], offset) for k, offset in sums),
         )
         outers = (*self._of_feeds(d_of), *self._of_weights())
+        sums_of = (sums_width, d_of, sum_of, outers)
+        return Recurrence(forward, backward, self.blocks, kept_width, total, *sums_of, self._widths())
+
+    def _widths(self) -> dict[str, Dim]:
+        """Of the states and of what is given out."""
+        shown = self.returns[len(self.step.states) :]
         widths = {n.name: width(n) for n in self.step.states}
-        return Recurrence(
-            forward, backward, self.blocks, kept_width, total, sums_width, d_of, sum_of, outers, widths
-        )
+        return widths | {f".seen {name}": width(self.nodes[k]) for name, k in zip(self.seen, shown, strict=True)}
 
     def _copy_back(
         self,

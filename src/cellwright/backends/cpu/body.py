@@ -54,7 +54,7 @@ class Body:
             return array + offset
         if place.kind == "previous":
             ring = "all.ring" if place.array in self.rings else "-1"
-            return f"previous({array}, {array}_0, step, row, all.B, {size}, {ring}){offset}"
+            return f"before(all, {array}, {array}_0, {array}_fresh, step, row, {size}, {ring}){offset}"
         turn = {"carry_in": "(step & 1)", "carry_out": "((step + 1) & 1)", "row": "0"}.get(place.kind, "step")
         if place.kind == "ring":
             turn = "(step & (all.chunk - 1))"
@@ -237,7 +237,8 @@ class Body:
         targets = []
         home = self._home(k) if k in self.plan.memory else None
         for place in self.stores.get(k, []):
-            kept = self.routine.name == "forward" and place != home and place.array not in self.states
+            shown = place.array in self.states or place.array.startswith(".seen")
+            kept = self.routine.name == "forward" and place != home and not shown
             targets.append(("if (all.keep) " if kept else "", self.address(place)))
         if k in self.slot:
             targets.append(("", self.pointer(k)))

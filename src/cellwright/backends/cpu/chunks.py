@@ -168,7 +168,7 @@ def _back(chunks: Chunks, body: Body, panel: int) -> list[str]:
         use = [f"store(all.d_operand_{number} + (first * all.B + row) * ({size}) + unit, result[0], count);"]
         lines += packing.call(panel + number, f"all.d + row * ({width}) + ({start})", use)
     lines += [
-        "real* pile = all.piles + part * all.pile;",
+        "real* pile = all.piles + (all.together ? 0 : part * all.pile);",
         "real* const room = all.room + part * room_of(all);",
     ]
     for k, outer in enumerate(made.outers):
@@ -221,7 +221,7 @@ def _sizes(made: Recurrence) -> str:
             "}",
             "static int64_t room_of(const Backward& all) {",
             *rooms,
-            "  return most * all.chunk * ((all.B + all.threads - 1) / all.threads);",
+            "  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);",
             "}\n",
         ]
     )
@@ -232,7 +232,7 @@ def _sums(made: Recurrence) -> str:
     for k, outer in enumerate(made.outers):
         add = "false" if outer.first else "true"
         lines += [
-            f"  if (all.outer_{k}) from_piles(pile, all.pile, all.threads, {_sizes_of(outer)}, all.outer_{k},"
+            f"  if (all.outer_{k}) from_piles(pile, all.pile, all.together ? 1 : all.threads, {_sizes_of(outer)}, all.outer_{k},"
             f" {add}, part, parts);",
             f"  pile += pile_size({_sizes_of(outer)});",
         ]

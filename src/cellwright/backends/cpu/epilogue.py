@@ -21,6 +21,7 @@ class Gradients:
     inputs: tuple[Tensor | None, ...]
     weights: tuple[Tensor | None, ...]
     starts: tuple[Tensor, ...]
+    fresh: tuple[Tensor, ...]
 
 
 def gradients(
@@ -58,6 +59,7 @@ def gradients(
         found.inputs,
         tuple(vector(name, v) for name, v in zip(k.weights, given.weights, strict=True)),
         found.starts,
+        found.fresh,
     )
 
 

@@ -21,8 +21,9 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, k: Kernel, counts: tuple[int, ...], keep: bool, *flat: Any) -> tuple[Tensor, ...]:
-        """`flat`: the tensors of a Given by group, then its lengths."""
-        y, last, kept = launch.forward(k, unflatten(counts, flat), keep)
+        """`flat`: the tensors of a Given by group, then its lengths and resets."""
+        found = launch.forward(k, unflatten(counts, flat), keep)
+        y, last, kept = found.y, found.last, found.kept
         if keep:
             ctx.save_for_backward(*flat, y, *pack(kept))
             ctx.k, ctx.counts, ctx.size = k, counts, len(flat)
@@ -42,7 +43,7 @@ class Recurrence(torch.autograd.Function):
         kept = unpack(results[0], results[1:], len(given.starts))
         needs: Any = unflatten(ctx.counts, ctx.needs_input_grad[3:])
         found = gradients(ctx.k, given, kept, (seeds[0], tuple(seeds[1:])), needs)
-        return (None, None, None, *flatten(found), None)
+        return (None, None, None, *flatten(found), None, None)
 
 
 def _through_reference(
@@ -58,26 +59,29 @@ def _through_reference(
 
 
 def flatten(values: Given | Gradients) -> list[Any]:
-    """All tensors of a Given (without its lengths) or of its Gradients, in order."""
-    groups = (values.operands, values.matrices, values.biases, values.inputs, values.weights, values.starts)
+    """All tensors of a Given (without its lengths and resets) or of its Gradients, in order."""
+    groups = (
+        *(values.operands, values.matrices, values.biases, values.inputs, values.weights),
+        *(values.starts, values.fresh),
+    )
     return [v for group in groups for v in group]
 
 
 def counts_of(given: Given) -> tuple[int, ...]:
     """How many tensors each group has."""
-    groups = (given.operands, given.matrices, given.biases, given.inputs, given.weights, given.starts)
-    return tuple(len(group) for group in groups)
+    first = (given.operands, given.matrices, given.biases, given.inputs, given.weights)
+    return tuple(len(group) for group in (*first, given.starts, given.fresh))
 
 
 def unflatten(counts: tuple[int, ...], flat: tuple[Any, ...]) -> Given:
-    """The Given back; the last tensor is the lengths."""
+    """The Given back; the last tensors are the lengths and the resets."""
     groups: list[tuple[Any, ...]] = []
     at = 0
     for count in counts:
         groups.append(tuple(flat[at : at + count]))
         at += count
-    operands, matrices, biases, inputs, weights, starts = groups
-    return Given(operands, matrices, biases, inputs, weights, starts, flat[at])
+    operands, matrices, biases, inputs, weights, starts, fresh = groups
+    return Given(operands, matrices, biases, inputs, weights, starts, fresh, flat[at], flat[at + 1])
 
 
 def pack(kept: Kept) -> list[Tensor]:

@@ -30,31 +30,35 @@ static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
     for (int w = 0; w < OUTER_W; w++) store(pile + (r * OUTER_W + w) * L, sum[r][w], All());
 }
 
-// Rows of `size` reals laid out by tiles of N columns, the last filled up with zeros.
+// Columns begin .. end of rows of reals, laid out by tiles of N, what is past `size` filled up with zeros.
 template <int N, class Row>
-INLINE real* pack_rows(real* to, const Share& share, int64_t size, Row row_of) {
-  const int64_t rows = share.count, whole = size / N * N;
+INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
+  const int64_t rows = share.count, whole = end < size / N * N ? end : size / N * N;
   for (int64_t n = 0; n < rows; n++) {
     const real* from = row_of(share.rows[n]);
     real* at = to + n * N;
-    for (int64_t k = 0; k < whole; k += N, at += rows * N) memcpy(at, from + k, N * sizeof(real));
-    if (whole < size)
+    for (int64_t k = begin; k < whole; k += N, at += rows * N) memcpy(at, from + k, N * sizeof(real));
+    if (whole < end)
       for (int64_t k = whole; k < whole + N; k++) at[k - whole] = k < size ? from[k] : 0;
   }
-  return to + up(size, N) * N * rows;
 }
 
-// pile += sum over the share's rows of outer(v, d), block by block; `room` holds both packed.
+// pile += sum over the share's rows of outer(v, d), block by block; `room` holds both packed. Threads that share the
+// rows share the columns of d.
 template <class D, class Vector>
 INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t width, D d_of, Vector v_of, real* pile,
                     real* room) {
-  const int64_t rows = share.count;
+  const int64_t rows = share.count, down = up(size, OUTER_N), across = up(width, OUTER_R);
+  const int64_t begin = down * share.part / share.parts, end = down * (share.part + 1) / share.parts;
+  real* const v = room + (end - begin) * OUTER_N * rows;
   for (int64_t block = 0; block < blocks; block++) {
-    real* const v = pack_rows<OUTER_N>(room, share, size, [&](int64_t row) { return d_of(row) + block * size; });
-    pack_rows<OUTER_R>(v, share, width, [&](int64_t row) { return v_of(row) + block * width; });
-    for (int64_t n = 0; n < up(size, OUTER_N); n++)
-      for (int64_t m = 0; m < up(width, OUTER_R); m++, pile += OUTER_R * OUTER_N)
-        add_outer(rows, v + m * OUTER_R * rows, room + n * OUTER_N * rows, pile);
+    pack_rows<OUTER_N>(room, share, begin * OUTER_N, end * OUTER_N, size,
+                       [&](int64_t row) { return d_of(row) + block * size; });
+    pack_rows<OUTER_R>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
+    for (int64_t n = begin; n < end; n++)
+      for (int64_t m = 0; m < across; m++)
+        add_outer(rows, v + m * OUTER_R * rows, room + (n - begin) * OUTER_N * rows,
+                  pile + ((block * down + n) * across + m) * OUTER_R * OUTER_N);
   }
 }
 

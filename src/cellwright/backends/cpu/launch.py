@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cellwright.backends.cpu.emit import emit
-from cellwright.backends.cpu.loops import NUMBERS
+from cellwright.backends.cpu.loops import FIXED, NUMBERS
 from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.toolchain import library
@@ -28,6 +28,11 @@ SMALL = 200_000
 # every gradient of a matrix once, which must not weigh.
 FORWARD_ROWS = 64
 BACKWARD_ROWS = 256
+# Weights of this many bytes would be read past one thread's second cache at every step: when its rows are as few
+# as this, threads share the units and wait for each other. On 2 cores with 512 kB each that took 0.86 of the time at
+# (35, 20, 650, 650) and 0.82 at (50, 8, 1024, 1024), but 1.04 at (200, 32, 256, 512).
+LARGE = 2 << 20
+TOGETHER_ROWS = 16
 # What an entry says it needs: reals of packed matrices, of one thread's sums, of its packed rows.
 NEEDS = ctypes.c_int64 * 3
 
@@ -37,7 +42,8 @@ class Given:
     """The tensors of one call, in the program's order.
 
     operands: [T, B, K] per feed block; matrices and biases per feed; inputs [T, B, size] and weights that the
-    step reads itself; starts [B, size] per state; lengths [B] int64 or None.
+    step reads itself; starts [B, size] per state; lengths [B] int64 or None; resets [T, B] bool or None, and with
+    them a fresh [B, size] per state (else none).
     """
 
     operands: tuple[Tensor, ...]
@@ -46,7 +52,9 @@ class Given:
     inputs: tuple[Tensor, ...]
     weights: tuple[Tensor, ...]
     starts: tuple[Tensor, ...]
+    fresh: tuple[Tensor, ...]
     lengths: Tensor | None
+    resets: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -61,14 +69,15 @@ class Kept:
 class Kernel:
     """A built program for one type of numbers."""
 
-    def __init__(self, graph: Graph, dtype: torch.dtype) -> None:
-        self.program = emit(graph)
-        self.dtype = dtype
+    def __init__(self, graph: Graph, dtype: torch.dtype, record: tuple[str, ...]) -> None:
+        self.program = emit(graph, record)
+        self.dtype, self.record = dtype, record
         defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
         built = library(_prelude() + self.program.text, word(graph.name), defines)
-        self.entries = {"forward": built.forward, "backward": built.backward}
-        self.needs = {"forward": built.forward_needs, "backward": built.backward_needs}
-        self.run = _pool().run
+        self.arrays = {e.name: e.arrays for e in self.program.entries}
+        self.entries = {name: getattr(built, name) for name in self.arrays}
+        self.needs = {name: getattr(built, f"{name}_needs") for name in self.arrays}
+        self.run, self.run_together = _pool().run, _pool().run_together
         hoisted = self.program.hoisted
         self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
         self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
@@ -86,9 +95,7 @@ class Kernel:
         )
         # Kept: ctypes would make a new type for every call, and leave it to the garbage collector.
         self.numbers = ctypes.c_int64 * (len(NUMBERS) + len(self.program.letters))
-        self.pointers = {
-            e.name: ctypes.c_void_p * (2 + len(e.arrays)) for e in (self.program.forward, self.program.backward)
-        }
+        self.pointers = {name: ctypes.c_void_p * (FIXED + len(names)) for name, names in self.arrays.items()}
         self._widths: dict[tuple[int, ...], Widths] = {}
         self._names = _Names(self)
 
@@ -123,6 +130,9 @@ class _Names:
         self.weights = [word(n) for n in k.weights]
         self.states = [word(n) for n in k.states]
         self.starts = [f"{word(n)}_0" for n in k.states]
+        self.fresh = [f"{word(n)}_fresh" for n in k.states]
+        self.left_fresh = [f"left_fresh_{word(n)}" for n in k.states]
+        self.seen = [field(f".seen {n}") for n in k.record]
         self.last = [f"{word(n)}_last" for n in k.states]
         self.given, self.left, self.carry = (
             [f"{end}_{word(n)}" for n in k.states] for end in ("given", "left", "carry")
@@ -131,9 +141,9 @@ class _Names:
 
 
 @lru_cache(maxsize=256)
-def kernel(graph: Graph, dtype: torch.dtype) -> Kernel:
-    """The built program of a graph; ToolchainError when it cannot be built."""
-    return Kernel(graph, dtype)
+def kernel(graph: Graph, dtype: torch.dtype, record: tuple[str, ...] = ()) -> Kernel:
+    """The built program of a graph; ToolchainError when it cannot be built. `record`: see `emit`."""
+    return Kernel(graph, dtype, record)
 
 
 @lru_cache(maxsize=1)
@@ -155,11 +165,13 @@ def _pool() -> ctypes.CDLL:
 
 @dataclass(frozen=True)
 class Run:
-    """How one call is cut: threads, and the steps of a chunk each way."""
+    """How one call is cut: threads, whether they share the rows' units instead of the rows, and the steps of a
+    chunk each way."""
 
     steps: int
     batch: int
     threads: int
+    together: bool
     forward: int
     backward: int
 
@@ -168,12 +180,21 @@ def run_of(given: Given, w: Widths) -> Run:
     """The cut of a call: see FORWARD_ROWS."""
     timed = given.operands[0] if given.operands else given.inputs[0]
     steps, batch = timed.shape[0], timed.shape[1]
-    threads = 1 if steps * batch * w.work < SMALL else max(1, min(torch.get_num_threads(), batch))
+    threads = 1 if steps * batch * w.work < SMALL else max(1, torch.get_num_threads())
+    together = threads > 1 and _together(batch, threads, w, given.starts[0].element_size())
+    threads = threads if together else min(threads, batch)
+    alone = 1 if together else threads
     return Run(
-        *(steps, batch, threads),
-        _chunk(steps, batch, FORWARD_ROWS * threads),
-        _chunk(steps, batch, BACKWARD_ROWS * threads),
+        *(steps, batch, threads, together),
+        _chunk(steps, batch, FORWARD_ROWS * alone),
+        _chunk(steps, batch, BACKWARD_ROWS * alone),
     )
+
+
+def _together(batch: int, threads: int, w: Widths, size: int) -> bool:
+    """Whether threads share units rather than rows."""
+    few = batch < threads * TOGETHER_ROWS
+    return few and w.work * size >= LARGE
 
 
 def _chunk(steps: int, batch: int, rows: int) -> int:
@@ -184,8 +205,18 @@ def _chunk(steps: int, batch: int, rows: int) -> int:
     return chunk
 
 
-def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, ...], Kept]:
-    """y [T, B, size], the last states [B, size], and what the way back needs."""
+@dataclass(frozen=True)
+class Results:
+    """y [T, B, size], the last states [B, size], what the way back needs, recorded values [T, B, size]."""
+
+    y: Tensor
+    last: tuple[Tensor, ...]
+    kept: Kept
+    seen: tuple[Tensor, ...]
+
+
+def forward(k: Kernel, given: Given, keep: bool) -> Results:
+    """Run over all steps; with `keep` the way back can follow."""
     w = k.widths(given)
     run, like, ragged = run_of(given, w), given.starts[0], given.lengths is not None
     steps, batch = run.steps, run.batch
@@ -199,8 +230,11 @@ def forward(k: Kernel, given: Given, keep: bool) -> tuple[Tensor, tuple[Tensor, 
     last = tuple(like.new_empty((batch, size)) for size in w.states)
     arrays = _common(k, given, feeds, histories, kept)
     arrays.update(zip(k.names.last, last, strict=True))
+    seen = tuple(_new((steps, batch, size), like, ragged) for size in w.seen)
+    arrays.update(zip(k.names.seen, seen, strict=True))
     _call(k, "forward", arrays, given, (run, w, run.forward, keep))
-    return y, last, Kept(histories, feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
+    saved = Kept(histories, feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
+    return Results(y, last, saved, seen)
 
 
 @dataclass(frozen=True)
@@ -213,6 +247,7 @@ class Found:
     inputs: tuple[Tensor, ...]
     sums: Tensor
     starts: tuple[Tensor, ...]
+    fresh: tuple[Tensor, ...]
 
 
 def backward(
@@ -236,6 +271,7 @@ def backward(
         fresh = like.new_empty((o.rows, o.columns)) if want and o.first == n else None
         outers.append(fresh if o.first == n else outers[o.first])
     inputs = tuple(_new(tuple(v.shape), like, ragged) for v in given.inputs)
+    fresh = tuple(like.new_zeros((run.batch, v.shape[-1])) for v in given.fresh)
     totals = torch.empty((run.threads, w.total), dtype=torch.float64)
     arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
     arrays["d"] = _new((run.backward, run.batch, w.d), like)
@@ -244,11 +280,11 @@ def backward(
     carries = (like.new_empty((2, run.batch, size)) for size in w.states)
     for names, values in (
         (k.names.d_operands, operands), (k.names.outers, outers), (k.names.d_inputs, inputs),
-        (k.names.left, left), (k.names.given, later), (k.names.carry, carries),
+        (k.names.left, left), (k.names.given, later), (k.names.carry, carries), (k.names.left_fresh, fresh),
     ):  # fmt: skip
-        arrays.update(zip(names, values, strict=True))
+        arrays.update(zip(names, values, strict=names is not k.names.left_fresh))
     _call(k, "backward", arrays, given, (run, w, run.backward, True))
-    return Found(operands, tuple(outers), inputs, totals.sum(0).to(like.dtype), left)
+    return Found(operands, tuple(outers), inputs, totals.sum(0).to(like.dtype), left, fresh)
 
 
 def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
@@ -269,6 +305,8 @@ def _common(
         (k.names.weights, given.weights), (k.names.starts, given.starts),
     ):  # fmt: skip
         arrays.update((n, None if v is None else v.contiguous()) for n, v in zip(names, values, strict=True))
+    if given.fresh:
+        arrays.update((n, v.contiguous()) for n, v in zip(k.names.fresh, given.fresh, strict=True))
     return arrays
 
 
@@ -281,23 +319,26 @@ def _call(
 ) -> None:
     """`how`: the cut, the widths, steps per chunk, and whether what the way back needs is kept."""
     (run, w, chunk, keep), like = how, given.starts[0]
-    rows, lengths = _order(given, run.threads)
+    rows, lengths = _order(given, 1 if run.together else run.threads)
     numbers = k.numbers(
-        *(run.steps, run.batch, -1 if keep else 1, int(keep), run.threads, chunk, -1 if keep else chunk - 1),
+        *(run.steps, run.batch, -1 if keep else 1, int(keep), run.threads, int(run.together), chunk, -1 if keep else chunk - 1),
         *w.letters,
     )
-    entry = k.program.forward if name == "forward" else k.program.backward
     pointers = k.pointers[name]()
-    pointers[0], pointers[1] = rows.data_ptr(), None if lengths is None else lengths.data_ptr()
+    resets = None if given.resets is None else given.resets.contiguous()
+    pointers[:FIXED] = [None if v is None else v.data_ptr() for v in (rows, lengths, resets)]
     needs = NEEDS()
     k.needs[name](numbers, pointers, needs)
     arrays["scratch"] = like.new_empty(run.batch * w.scratch[name])
     arrays["panels"] = _new((needs[0],), like)
-    arrays["piles"], arrays["room"] = _new((run.threads * needs[1],), like), _new((run.threads * needs[2],), like)
-    arrays["marks"] = torch.empty(chunk * run.batch, dtype=torch.int32)
-    values = [arrays[a] for a in entry.arrays]
-    pointers[2:] = [None if v is None else v.data_ptr() for v in values]
-    k.entries[name](numbers, pointers, k.run)
+    piles = needs[1] if run.together else run.threads * needs[1]
+    arrays["piles"], arrays["room"] = _new((piles,), like), _new((run.threads * needs[2],), like)
+    listed = run.threads if run.together else 1
+    arrays["marks"] = torch.empty(listed * chunk * run.batch, dtype=torch.int32)
+    arrays["gate"] = torch.zeros(16, dtype=torch.int64)
+    values = [arrays.get(a) for a in k.arrays[name]]
+    pointers[FIXED:] = [None if v is None else v.data_ptr() for v in values]
+    k.entries[name](numbers, pointers, k.run, k.run_together)
 
 
 def _order(given: Given, threads: int) -> tuple[Tensor, Tensor | None]:

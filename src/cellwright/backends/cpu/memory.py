@@ -33,7 +33,8 @@ class Blocks:
     def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """An array of numbers that mean nothing yet."""
         size = prod(shape) * dtype.itemsize
-        if size < LEAST:
+        # Where torch fills what is not yet written (deterministic algorithms), its own arrays do.
+        if size < LEAST or torch.are_deterministic_algorithms_enabled():
             return torch.empty(shape, dtype=dtype)
         block = self._block(_rounded(size))
         view = np.frombuffer(block, dtype=_NUMPY[dtype], count=prod(shape))

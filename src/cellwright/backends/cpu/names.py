@@ -28,7 +28,7 @@ _TEXT = """
 _TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.
 _OURS = re.compile(
-    r"(feed|panel|at|to|fold|a|carry|given|left|widths|d|operand|matrix|bias|outer)_|.*_(0|last|next|prev|\d)$|v\d+$|d$|dy$|kept$|scratch$|panels$|totals$|piles?$|room$|marks$|chunk$|window$|first$|d\w$"
+    r"(feed|panel|at|to|fold|a|carry|given|left|widths|d|operand|matrix|bias|outer|seen)_|.*_(0|last|next|prev|fresh|\d)$|v\d+$|d$|dy$|kept$|scratch$|panels$|totals$|piles?$|room$|marks$|chunk$|window$|first$|gate$|resets$|together$|d\w$"
 )
 
 

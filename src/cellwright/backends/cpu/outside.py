@@ -33,7 +33,9 @@ def given_of(program: Program, call: Call, sizes: dict[str, int]) -> Given:
         tuple(inputs),
         tuple(values[o.position] for o in hoisted.outside if o.kind == "parameter"),
         tuple(call.states[n.name] for n in hoisted.step.states),
+        () if call.fresh is None else tuple(call.fresh[n.name] for n in hoisted.step.states),
         call.lengths,
+        call.resets,
     )
 
 

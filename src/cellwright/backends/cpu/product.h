@@ -95,12 +95,16 @@ INLINE void multiply_up_to(int n, const real* panel, int terms, const int64_t* w
   else multiply_up_to<R - 1, W>(n, panel, terms, widths, row, out, stride);
 }
 
-// Which rows and which tiles of units this thread works on.
+// What this thread works on: rows; and of their units, where several threads share the rows, part `part`. Work that
+// takes whole rows is then shared by rows.
 struct Share {
   const int32_t* rows;
   int64_t count;
   int part, parts;
 };
+#define EACH_ROW(share)                                         \
+  for (int64_t n = (share).count * (share).part / (share).parts; \
+       n < (share).count * ((share).part + 1) / (share).parts; n++)
 
 // For every row and vector of units: use(row, unit, count, results by gate).
 // `operand(term, row)` is the row's vector; a block-diagonal matrix has `blocks` blocks of `units` x `widths`.
@@ -161,11 +165,20 @@ static void pack(real* panel, int64_t blocks, int64_t units, int terms, const in
           across[e] = turned[matrix];
           start[e] = first + at / G * L;
         }
-        for (int64_t k = 0; k < width; k++)
-          for (int e = 0; e < E; e++, panel += L)
-            for (int l = 0; l < L; l++) {
-              const int64_t unit = start[e] + l;
-              panel[l] = unit >= units ? 0 : across[e] ? from[e][k * units + unit] : from[e][unit * width + k];
-            }
+        for (int e = 0; e < E; e++) {
+          const int64_t left = units - start[e];
+          real* to = panel + e * L;
+          if (across[e] && left >= L)
+            for (int64_t k = 0; k < width; k++, to += E * L) store(to, load(from[e] + k * units + start[e], All()), All());
+          else if (left >= L)
+            for (int64_t k = 0; k < width; k++, to += E * L)
+#pragma GCC unroll 16
+              for (int l = 0; l < L; l++) to[l] = from[e][(start[e] + l) * width + k];
+          else
+            for (int64_t k = 0; k < width; k++, to += E * L)
+              for (int l = 0; l < L; l++)
+                to[l] = l >= left ? 0 : from[e][across[e] ? k * units + start[e] + l : (start[e] + l) * width + k];
+        }
+        panel += width * E * L;
       }
 }

@@ -35,6 +35,8 @@ def reference(k: Kernel, given: Given) -> tuple[Tensor, ...]:
         dict(zip(k.weights, given.weights, strict=False)),
         given.lengths,
         values,
+        resets=given.resets,
+        fresh=dict(zip(k.states, given.fresh, strict=True)) if given.fresh else None,
     )
     out = eager.run(_plan(hoisted.step), call)
     return (out.y, *(out.states[name] for name in k.states))

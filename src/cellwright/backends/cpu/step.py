@@ -94,6 +94,7 @@ def _widths(single: SingleStep, graph: Graph) -> dict[str, Dim]:
 class _StepWriter(Writer):
     """The text of a step. `fixed`: weights with the width of a vector, None for a matrix."""
 
+    between = ()
     inputs: list[str]
     carried: list[str]
     fixed: list[tuple[str, Dim | None]]

@@ -2,6 +2,7 @@
 // One text for SSE, AVX2, AVX-512 and NEON: GCC's and Clang's vector extensions. Needs no C++ library.
 // exp, log, tanh, sigmoid, sin, cos: about 2 units in the last place; NaN and infinities pass through.
 #include <math.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__AVX512F__)

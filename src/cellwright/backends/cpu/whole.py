@@ -17,8 +17,8 @@ from cellwright.compiler.plan import Plan
 def forward(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     """y, the last states, and what the way back needs."""
     k = kernel(plan.graph, call.x.dtype)
-    y, last, kept = launch.forward(k, given_of(k.program, call, sizes_of(k.program, call)), keep)
-    return [y, *last, *pack(kept)]
+    found = launch.forward(k, given_of(k.program, call, sizes_of(k.program, call)), keep)
+    return [found.y, *found.last, *pack(found.kept)]
 
 
 def backward(

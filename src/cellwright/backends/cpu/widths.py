@@ -31,6 +31,7 @@ class Widths:
 
     letters: tuple[int, ...]
     states: tuple[int, ...]
+    seen: tuple[int, ...]
     feeds: tuple[int, ...]
     kept: int
     d: int
@@ -59,12 +60,13 @@ def widths(program: Program, sizes: Mapping[str, int]) -> Widths:
     return Widths(
         tuple(sizes[letter] for letter in program.letters),
         tuple(number(made.widths[n.name]) for n in program.hoisted.step.states),
+        tuple(number(size) for name, size in made.widths.items() if name.startswith(".seen")),
         tuple(number(b.width) for b in made.blocks),
         number(made.kept),
         number(made.d),
         number(made.sums),
         tuple((name, number(start)) for name, start in made.sum_of.items()),
-        {e.name: number(e.scratch) for e in (program.forward, program.backward)},
+        {e.name: number(e.scratch) for e in program.entries},
         tuple(outers),
         sum(o.rows * o.columns for o in outers),
     )

@@ -12,7 +12,9 @@ from cellwright.compiler.places import Routine
 
 
 class Writer:
-    """The text of one routine."""
+    """The text of one routine. `between`: what threads that share the rows' units do between stages."""
+
+    between: tuple[str, ...] = ("wait_for_all(all, share);",)
 
     def __init__(
         self,
@@ -37,13 +39,14 @@ class Writer:
         """Every array the entry is handed, in order."""
         used = [p.array for p in self.routine.loads.values()] + [p.array for _, p in self.routine.stores]
         names = list(dict.fromkeys(field(a) for a in used))
-        extra = [f"{word(s)}_0" for s in self.states]
+        extra = [f"{word(s)}_{start}" for s in self.states for start in ("0", "fresh")]
         if self.name == "forward":
             extra += [word(s) for s in self.states] + [f"{word(s)}_last" for s in self.states]
         else:
-            extra += [f"{end}_{word(s)}" for s in self.states for end in ("carry", "given", "left")] + ["dy"]
+            extra += [f"{end}_{word(s)}" for s in self.states for end in ("carry", "given", "left", "left_fresh")]
+            extra += ["dy"]
             extra += ["sums", "totals"]
-        return tuple(dict.fromkeys([*names, *self.chunks.arrays, *extra, "scratch", "panels"]))
+        return tuple(dict.fromkeys([*names, *self.chunks.arrays, *extra, "scratch", "panels", "gate"]))
 
     def text(self) -> str:
         parts = [self._struct(), self._panels(), *self.chunks.text(self.body, len(self.groups))]
@@ -55,7 +58,7 @@ class Writer:
         fields = [f"  int64_t {', '.join(NUMBERS)};"]
         if self.letters:
             fields.append(f"  int64_t {', '.join(self.letters)};")
-        fields += ["  const int32_t* rows;", "  const int64_t* lengths;"]
+        fields += ["  const int32_t* rows;", "  const int64_t* lengths;", "  const uint8_t* resets;"]
         fields += ["  int64_t pile;"] * (self.name == "backward")
         fields += [f"  {type_of(a)}* {a};" for a in self.arrays]
         fields += [f"  real* panel_{k};" for k in range(len(self._packings()))]
@@ -110,13 +113,14 @@ class Writer:
         if stage.hot:
             lines += self._hot(s, stage)
         elif stage.loops:
-            lines.append("for (int64_t n = 0; n < share.count; n++) {")
+            lines.append("EACH_ROW(share) {")
             lines.append("  const int64_t row = share.rows[n];")
             for at, loop in enumerate(stage.loops):
                 lines += [f"  {line}" for line in self.body.loop(loop, s, at)]
             lines.append("}")
         following_hot = s + 1 < len(self.plan.stages) and self.plan.stages[s + 1].hot
-        if not following_hot:
+        if not following_hot and stage.groups:
+            lines += self.between if lines else ()
             for group in stage.groups:
                 lines += self._cold_product(group)
         if not lines:
@@ -161,7 +165,7 @@ class Writer:
         for s, stage in enumerate(self.plan.stages):
             following_hot = s + 1 < len(self.plan.stages) and self.plan.stages[s + 1].hot
             if stage.hot or stage.loops or (stage.groups and not following_hot):
-                names.append(f"{self.name}_{s}(all, step, share, sums);")
+                names += [f"{self.name}_{s}(all, step, share, sums);", *self.between]
         return names
 
     def _over_time(self) -> str:
