@@ -99,7 +99,7 @@ def test_running_as_a_module_and_from_the_script() -> None:
     ],
 )
 def test_what_an_error_becomes(call, monkeypatch, error: BaseException, code: int, line: str) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(show_verb, "show", fail)
@@ -109,7 +109,7 @@ def test_what_an_error_becomes(call, monkeypatch, error: BaseException, code: in
 
 
 def test_the_traceback_on_request(call, monkeypatch) -> None:
-    monkeypatch.setattr(show_verb, "show", lambda *_: 1 / 0)
+    monkeypatch.setattr(show_verb, "show", lambda *_, **__: 1 / 0)
     monkeypatch.setenv("CELLWRIGHT_DEBUG", "1")
     said = call("show", "lstm")
     assert said.code == 1
@@ -121,7 +121,7 @@ def test_the_traceback_on_request(call, monkeypatch) -> None:
 def test_a_warning_is_one_line(call, monkeypatch, recwarn) -> None:
     import warnings
 
-    def warn(*_: object) -> str:
+    def warn(*_: object, **__: object) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("mind\nthis", stacklevel=1)
