@@ -94,7 +94,10 @@ class Layer(nn.Module, ABC):
                 widths = {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in added}
                 own = cell if graph is cell.graph else Cell(graph)
                 clip = clips[0].clip(graph) if clips else None
-                made[training].append(Step(own, text_of(graph), widths, clip))
+                beside = tuple(n.name for n in cell.graph.inputs[1:])
+                weights = tuple(n.name for n in graph.parameters)
+                names = tuple(graph.named)
+                made[training].append(Step(own, text_of(graph), names, weights, beside, widths, clip))
         return made
 
     @abstractmethod
@@ -232,18 +235,20 @@ class Layer(nn.Module, ABC):
         resets, inputs = run.resets, run.inputs
         if way:
             x, resets, inputs = run.turned(x)
-        own = {node.name for node in self.frame.cells[at].graph.inputs}
-        extra = {name: value for name, value in inputs.items() if name in own}
+        extra = {name: inputs[name] for name in step.inputs}
         for part in self._parts:
             if isinstance(part, Inside) and step.added:
                 extra |= part.feeds(step.added, x.shape[0], x.shape[1], x)
+        weights = self.run_weights(at, bool(way), self.training)
+        # In the graph's own order: by it the compiled operator takes them apart again.
+        extra = {name: extra[name] for name in (*step.inputs, *step.added)}
         return Call(
             x,
             run.begin[place],
-            self.run_weights(at, bool(way), self.training),
+            {name: weights[name] for name in step.weights},
             run.counts if run.wanted.stop else None,
             extra or None,
-            tuple(step.cell.graph.named) if record is True else tuple(record or ()),
+            step.names if record is True else tuple(record or ()),
             resets,
             None if resets is None else run.fresh[place],
             step.clip if self.training and torch.is_grad_enabled() else None,
@@ -252,6 +257,8 @@ class Layer(nn.Module, ABC):
 
     def _segment(self, steps: int) -> int | None:
         """How many steps the way back computes at a time, if not all at once."""
+        if self.checkpoint is None or torch.compiler.is_exporting():
+            return None
         length = math.isqrt(max(steps - 1, 0)) + 1 if self.checkpoint == "sqrt" else self.checkpoint
         return length if isinstance(length, int) and length < steps else None
 

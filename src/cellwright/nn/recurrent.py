@@ -141,8 +141,8 @@ class Recurrent(Layer):
             lengths: [B], the number of real steps of each sequence, in any order, 0 too; None means all T.
             reset: [T, B] (in the layout of x), bool: true where a step begins a new episode or document.
                 Before it the state is the layer's start again.
-            inputs: what the cell reads at every step beside x, {"gap": [T, B, size]} in the layout of x, for a
-                cell whose signature says `gap: "input [..]"`. Every layer whose cell reads it gets the same.
+            inputs: what the cell reads at every step beside x, {"gap": [T, B, size]} in the layout of x, for
+                a signature with `gap: "input [..]"`. Every layer whose cell reads it gets the same.
             trace: also return every gate and state.
             check_finite: refuse a NaN or an infinity in x or in a layer's output, naming the step.
 

@@ -26,10 +26,17 @@ Executor = Callable[[Graph, Call], Outcome]
 
 @dataclass(frozen=True)
 class Step:
-    """What one layer runs at every step: the cell as its parts made it, the sizes of the inputs they add."""
+    """What one layer runs at every step: the cell as its parts made it, as text too, and the names in it.
+
+    names: every value that has one. inputs: what the user's cell reads beside x; added: what the graphs of
+    its parts read besides, with sizes.
+    """
 
     cell: Cell
     text: str
+    names: tuple[str, ...]
+    weights: tuple[str, ...]
+    inputs: tuple[str, ...]
     added: dict[str, int]
     clip: Clip | None
 

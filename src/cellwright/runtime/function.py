@@ -3,11 +3,14 @@
 Opaque to the compilers, so no graph breaks and nothing is unrolled; the cell's graph travels as JSON text, so
 that an exported program runs in another process. Without a compiler at work `choose.execute` is called: it
 costs less, and takes derivatives of any order. Registration happens at import, as torch.library wants it.
+Inductor keeps compiled code by an operator's name: operators with other arguments need other names.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +84,7 @@ def _call_of(
     return with_tensors(names, tensors)
 
 
-@torch.library.custom_op("cellwright::carry", mutates_args=())
+@torch.library.custom_op("cellwright::carry_2", mutates_args=())
 def carry(
     graph: str,
     wanted: str,
@@ -146,18 +149,31 @@ def _widths(graph: Graph, call: Call) -> list[int]:
     return [node.shape[0].evaluate(sizes) if node.shape else 1 for node in nodes]
 
 
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Record inside an operator, which runs below autograd: there `enable_grad` alone changes nothing."""
+    keys = torch._C.DispatchKey
+    with (
+        torch.enable_grad(),
+        torch._C._SetExcludeDispatchKeyGuard(keys.AutogradFunctionality, False),
+        torch._C._SetExcludeDispatchKeyGuard(keys.ADInplaceOrView, False),
+    ):
+        yield
+
+
 def _apart(tensors: list[Tensor]) -> list[Tensor]:
     """An operator gives no two views of one tensor, and none of its inputs."""
     return [t.clone(memory_format=torch.contiguous_format) for t in tensors]
 
 
-@torch.library.custom_op("cellwright::carry_back", mutates_args=())
+@torch.library.custom_op("cellwright::carry_back_2", mutates_args=())
 def carry_back(
     graph: str,
     wanted: str,
     record: str,
     clip: str,
     segment: int,
+    needs: list[bool],
     tensors: list[Tensor],
     lengths: Tensor | None,
     resets: Tensor | None,
@@ -165,26 +181,33 @@ def carry_back(
     kept: list[Tensor],
     seeds: list[Tensor],
 ) -> list[Tensor]:
-    """The gradients of all tensors from those of y, of the last states and of recorded values."""
+    """The gradients of tensors from those of y, last states, recorded values; empty where there is no need."""
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, tensors, lengths, resets)
-    if call.segment:
-        task = segments.Task(made, call, wanted or None)
-        return _apart(segments.backward(task, kept, list(seeds), [True] * len(tensors)))
-    plan = plan_of(made, call.record)
-    name = choose(plan, call, wanted or None).name
-    with torch.enable_grad():
-        leaves = [t.detach().requires_grad_() for t in tensors]
-        own = with_tensors(call, leaves)
-        if name == "cpu" and not call.record:
+    with _differentiable():
+        if call.segment:
+            found = segments.backward(segments.Task(made, call, wanted or None), kept, list(seeds), needs)
+            return _apart([g if need else t[:0] for g, t, need in zip(found, tensors, needs, strict=True)])
+        leaves = [t.detach().requires_grad_(need) for t, need in zip(tensors, needs, strict=True)]
+        plan, own = plan_of(made, call.record), with_tensors(call, leaves)
+        name = choose(plan, own, wanted or None).name
+        if name == "cpu":
             outputs, given = whole.backward(plan, own, y, kept, seeds)
         else:
             out = run_on(name, plan, own)
             recorded = [out.recorded[value] for value in call.record]
             outputs, given = [out.y, *out.states.values(), *recorded], seeds
-        pairs = [(v, g) for v, g in zip(outputs, given, strict=False) if v.requires_grad]
-        found = torch.autograd.grad([v for v, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True)
-    return _apart([torch.zeros_like(t) if g is None else g for t, g in zip(tensors, found, strict=True)])
+        return _apart(_gradients(outputs, given, leaves))
+
+
+def _gradients(outputs: list[Tensor], seeds: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
+    """The gradients of the leaves that want one, zero where there is none; something empty for the others."""
+    pairs = [(v, g) for v, g in zip(outputs, seeds, strict=False) if v.requires_grad]
+    wanted = [t for t in leaves if t.requires_grad]
+    values, gradients = [v for v, _ in pairs], [g for _, g in pairs]
+    found = torch.autograd.grad(values, wanted, gradients, allow_unused=True, materialize_grads=True)
+    each = iter(found)
+    return [next(each) if t.requires_grad else t[:0] for t in leaves]
 
 
 @carry_back.register_fake
@@ -194,6 +217,7 @@ def _(
     record: str,
     clip: str,
     segment: int,
+    needs: list[bool],
     tensors: list[Tensor],
     lengths: Tensor | None,
     resets: Tensor | None,
@@ -201,24 +225,26 @@ def _(
     kept: list[Tensor],
     seeds: list[Tensor],
 ) -> list[Tensor]:
-    return [torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors]
+    found = [t if need else t[:0] for t, need in zip(tensors, needs, strict=True)]
+    return [torch.empty_like(t, memory_format=torch.contiguous_format) for t in found]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     *ctx.facts, _, tensors, lengths, resets = inputs
-    ctx.size = len(tensors)
+    ctx.needs = [t.requires_grad for t in tensors]
     ctx.save_for_backward(lengths, resets, *tensors, *output)
 
 
 def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     lengths, resets, *rest = ctx.saved_tensors
-    tensors, output = rest[: ctx.size], rest[ctx.size :]
+    tensors, output = rest[: len(ctx.needs)], rest[len(ctx.needs) :]
     graph, _, record, *_ = ctx.facts
     count = 1 + len(_graph_of(graph).states) + (len(record.split(",")) if record else 0)
     pairs = zip(gradients[:count], output[:count], strict=True)
     seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
-    found = carry_back(*ctx.facts, tensors, lengths, resets, output[0], output[count:], seeds)
-    return None, None, None, None, None, None, found, None, None
+    found = carry_back(*ctx.facts, ctx.needs, tensors, lengths, resets, output[0], output[count:], seeds)
+    wanted = [g if need else None for g, need in zip(found, ctx.needs, strict=True)]
+    return None, None, None, None, None, None, wanted, None, None
 
 
 carry.register_autograd(_back, setup_context=_setup)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from cellwright.backends.call import Call
 from cellwright.backends.cpu import launch
 from cellwright.backends.cpu.epilogue import gradients
-from cellwright.backends.cpu.function import flatten, pack, unpack
+from cellwright.backends.cpu.function import counts_of, flatten, pack, unflatten, unpack
 from cellwright.backends.cpu.launch import kernel
 from cellwright.backends.cpu.outside import given_of, sizes_of
 from cellwright.compiler.plan import Plan
@@ -29,9 +31,11 @@ def backward(
     given = given_of(k.program, call, sizes_of(k.program, call))
     with torch.no_grad():
         saved = unpack(y, tuple(kept), len(given.starts))
-        found = gradients(k, given, saved, (seeds[0], tuple(seeds[1:])))
+        flat = [*flatten(given), None, None]
+        needs: Any = unflatten(counts_of(given), tuple(v is not None and v.requires_grad for v in flat))
+        found = gradients(k, given, saved, (seeds[0], tuple(seeds[1:])), needs)
     both = zip(flatten(given), flatten(found), strict=True)
-    pairs = [(v, g) for v, g in both if v is not None and g is not None]
+    pairs = [(v, g) for v, g in both if v is not None and v.requires_grad and g is not None]
     return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
 
 
