@@ -59,6 +59,18 @@ def test_every_peer_computes_what_we_compute() -> None:
             torch.testing.assert_close(dx, my_dx, rtol=1e-9, atol=1e-11)
 
 
+def test_a_cell_that_reads_more_than_x(tmp_path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from cellwright import cell, exp, tanh\n@cell\n"
+        'def gap(x, h, dt: "input []", u: "input [H]", *, W, U):\n'
+        "    h = tanh(W @ x + exp(-dt * dt) * (U @ h) + u)\n    return h\n"
+    )
+    name = f"{tmp_path / 'mine.py'}:gap"
+    contest = prepare(name, TINY, torch.float64)
+    assert {k: tuple(v.shape) for k, v in contest.inputs.items()} == {"dt": (3, 2, 1), "u": (3, 2, 4)}
+    assert measure(name, TINY, repetitions=1).check.passed
+
+
 def test_a_step_leaves_the_gradients_of_one_step() -> None:
     contest = prepare("gru", TINY, torch.float64)
     one = module(OURS, contest.layer, contest)

@@ -91,13 +91,15 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """What all work on: our layer, x [T, B, I], and the gradient of y that is handed back."""
+    """What all work on: our layer, x [T, B, I], the gradient dy of y that is handed back, and what the cell
+    reads beside x, [T, B, size] by name."""
 
     cell: Cell
     sizes: Sizes
     layer: Layer
     x: Tensor
     dy: Tensor
+    inputs: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def measure(
 
     Raises:
         CellError: no such cell.
-        SettingError: a cell that layers do not take, sizes that do not fit it, a setting out of range.
+        SettingError: sizes that do not fit the cell, a setting out of range.
         CheckError: our values or gradients are wrong, or a peer computes something else.
     """
     check_settings(name, sizes, dtype, repetitions)
@@ -186,7 +188,12 @@ def prepare(name: str, sizes: Sizes, dtype: torch.dtype) -> Contest:
         layer = layer_of(name, sizes, dtype)
         x = torch.randn(sizes.T, sizes.B, sizes.I, dtype=dtype)
         dy = torch.randn(sizes.T, sizes.B, layer.output_size, dtype=dtype)
-    return Contest(layer.cell, sizes, layer, x, dy)
+        widths = {n.name: [d.evaluate(layer.sizes()) for d in n.shape] for n in layer.cell.graph.inputs[1:]}
+        inputs = {
+            name: torch.randn(sizes.T, sizes.B, *(width or [1]), dtype=dtype)
+            for name, width in widths.items()
+        }
+    return Contest(layer.cell, sizes, layer, x, dy, inputs)
 
 
 def layer_of(name: str, sizes: Sizes, dtype: torch.dtype) -> Layer:
@@ -194,9 +201,6 @@ def layer_of(name: str, sizes: Sizes, dtype: torch.dtype) -> Layer:
     if name in LAYERS:
         return LAYERS[name][0](sizes.I, sizes.H, dtype=dtype)  # type: ignore[call-arg, arg-type]
     cell = cells.get(name)
-    if len(cell.graph.inputs) > 1:
-        more = ", ".join(node.name for node in cell.graph.inputs[1:])
-        raise SettingError("layers take no cell that reads a further input", where=name, got=more)
     try:
         return Recurrent(cell, sizes.I, sizes.H, init="uniform", dtype=dtype)
     except UserError:
@@ -235,7 +239,7 @@ def module(name: str, layer: nn.Module, contest: Contest) -> Contestant:
     def step() -> tuple[Tensor, Tensor]:
         for leaf in (x, *weights):
             leaf.grad = None
-        y = layer(x)[0]
+        y = (layer(x, inputs=contest.inputs) if contest.inputs else layer(x))[0]
         y.backward(contest.dy)
         assert x.grad is not None
         return y.detach(), x.grad
@@ -250,8 +254,10 @@ def check(contest: Contest, contestants: Sequence[Contestant]) -> tuple[str, Row
         CheckError: beyond the table of tolerances, or a contestant's y or dx is not ours.
     """
     where = f"{contest.cell.name} at {contest.sizes}"
-    call = contest.layer.call(contest.x.clone().requires_grad_())
-    call = replace(call, states={k: v.requires_grad_() for k, v in call.states.items()})
+    call = contest.layer.call(contest.x.clone().requires_grad_(), inputs=contest.inputs)
+    states = {k: v.clone().requires_grad_() for k, v in call.states.items()}
+    extra = {k: v.clone().requires_grad_() for k, v in contest.inputs.items()}
+    call = replace(call, states=states, extra=extra or None)
     backend = choose(plan_of(contest.cell.graph), call, contest.layer.backend).name
     row = compare(contest.cell, import_module(f"cellwright.backends.{backend}"), backend, call, where)
     if not row.passed:
