@@ -77,7 +77,7 @@ class Outcome:
     """What a run gives.
 
     y [T, B, size of the first state], zero past each length; the states after the last real step, [B, size];
-    recorded values by name, [T, B, size].
+    recorded values by name, [T, B, size], zero past each length.
     """
 
     y: Tensor

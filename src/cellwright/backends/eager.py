@@ -195,4 +195,6 @@ def _outcome(
     y = torch.stack(outputs) if steps else empty
     y = y if mask is None else y.masked_fill(~mask, 0.0)
     kept = {name: torch.stack([v.expand(batch, -1) for v in rows]) for name, rows in recorded.items() if rows}
+    if mask is not None:
+        kept = {name: value.masked_fill(~mask, 0.0) for name, value in kept.items()}
     return Outcome(y, states, kept)

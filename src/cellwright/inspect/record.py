@@ -31,7 +31,7 @@ def record(
         reverse: the backward direction of a bidirectional layer (in the order of x all the same).
 
     Returns:
-        {name: [T, B, H]} in the order of the equations; steps past a sequence's length mean nothing.
+        {name: [T, B, H]} in the order of the equations; zero past each sequence's length.
 
     Raises:
         SettingError: no such layer or direction. ShapeError: x does not fit.

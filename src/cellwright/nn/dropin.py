@@ -15,6 +15,7 @@ from cellwright.compiler.trace import Cell
 from cellwright.errors import KindError, SettingError, ShapeError
 from cellwright.nn.frame import make_frame, need_size
 from cellwright.nn.layer import Layer
+from cellwright.nn.rows import rows_of
 from cellwright.nn.sequences import opened
 
 
@@ -99,7 +100,9 @@ class Packed(Layer):
     def weights(self, layer: int = 0, reverse: bool = False) -> dict[str, Tensor]:
         """Views of the packed weights under the equations' names; a bias b_* is the sum of torch's two."""
         end = f"_l{layer}{'_reverse' if reverse else ''}"
-        part = {name: getattr(self, name + end).chunk(len(self.gates)) for name in ("weight_ih", "weight_hh")}
+        part = {
+            name: rows_of(getattr(self, name + end), len(self.gates)) for name in ("weight_ih", "weight_hh")
+        }
         named = {f"W{g}": part["weight_ih"][k] for k, g in enumerate(self.gates)}
         named |= {f"U{g}": part["weight_hh"][k] for k, g in enumerate(self.gates)}
         if self.proj_size:
@@ -110,8 +113,8 @@ class Packed(Layer):
         if not self.bias:
             zero = getattr(self, "weight_hh" + end).new_zeros(self.hidden_size)
             return dict.fromkeys((*(f"b{g}" for g in self.gates), *self.recurrent_bias.values()), zero)
-        first = getattr(self, "bias_ih" + end).chunk(len(self.gates))
-        second = getattr(self, "bias_hh" + end).chunk(len(self.gates))
+        first = rows_of(getattr(self, "bias_ih" + end), len(self.gates))
+        second = rows_of(getattr(self, "bias_hh" + end), len(self.gates))
         named: dict[str, Tensor] = {}
         for k, gate in enumerate(self.gates):
             alone = self.recurrent_bias.get(gate)

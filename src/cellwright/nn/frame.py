@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -37,11 +38,10 @@ class Frame:
         """L."""
         return len(self.cells)
 
-    @property
+    @cached_property
     def alike(self) -> bool:
         """Whether every layer has the same states, so that they are kept in one tensor each."""
-        first = self.state_sizes(0)
-        return all(self.state_sizes(at) == first for at in range(self.layers))
+        return all(sizes == self._state_sizes[0] for sizes in self._state_sizes)
 
     def reads(self, at: int) -> int:
         """The width of what a layer reads."""
@@ -58,11 +58,19 @@ class Frame:
 
     def state_sizes(self, at: int) -> dict[str, int]:
         """The size of every state of one layer by name; a scalar state has size 1."""
-        # No state is as wide as the input: its size follows from H alone.
-        sizes = {"H": self.hidden[at], "I": self.input_size}
-        return {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in self.cells[at].graph.states}
+        return dict(self._state_sizes[at])
 
-    @property
+    @cached_property
+    def _state_sizes(self) -> tuple[dict[str, int], ...]:
+        found = []
+        for cell, hidden in zip(self.cells, self.hidden, strict=True):
+            # No state is as wide as the input: its size follows from H alone.
+            sizes = {"H": hidden, "I": self.input_size}
+            states = cell.graph.states
+            found.append({n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in states})
+        return tuple(found)
+
+    @cached_property
     def inputs(self) -> dict[str, int]:
         """The sizes of what the cells read at every step beside x, by name."""
         return {
@@ -91,6 +99,8 @@ class Frame:
 
     def join(self, states: Sequence[States]) -> States:
         """{"h": [L*D, B, size], ..}; {"h_l0": [D, B, size], ..} where the layers' states differ."""
+        if len(states) == 1 and self.alike:
+            return {name: value.unsqueeze(0) for name, value in states[0].items()}
         if self.alike:
             return {name: torch.stack([s[name] for s in states]) for name in states[0]}
         joined: States = {}

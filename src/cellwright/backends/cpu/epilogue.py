@@ -36,7 +36,9 @@ def gradients(
     operands = [needs is None or bool(w) for w in (needs.operands if needs else given.operands)]
     found = launch.backward(k, given, saved, seeds, (operands, _wanted_outers(k, needs)))
     w = k.widths(given)
-    shapes = dict(zip(k.feeds, given.matrices, strict=True)) | dict(zip(k.weights, given.weights, strict=True))
+    shapes = dict(zip(k.feeds, given.matrices, strict=True)) | dict(
+        zip(k.weights, given.weights, strict=True)
+    )
     by_name: dict[str, Tensor] = {}
     for outer, whole in zip(w.outers, found.outers, strict=True):
         if whole is not None:

@@ -90,7 +90,12 @@ class Kernel:
                 *(n.shape for n in hoisted.step.states),
                 *(nodes[hoisted.feeds[b.feeds[0]].operand].shape for b in blocks),
                 *(nodes[f.matrix].shape for f in hoisted.feeds),
-                *(nodes[o.position].shape for kind in ("input", "parameter") for o in hoisted.outside if o.kind == kind),
+                *(
+                    nodes[o.position].shape
+                    for kind in ("input", "parameter")
+                    for o in hoisted.outside
+                    if o.kind == kind
+                ),
             ]
         )
         # Kept: ctypes would make a new type for every call, and leave it to the garbage collector.
@@ -268,15 +273,19 @@ def backward(
     )
     outers: list[Tensor | None] = []
     for n, (o, want) in enumerate(zip(w.outers, wanted[1], strict=True)):
-        fresh = like.new_empty((o.rows, o.columns)) if want and o.first == n else None
+        fresh = _new((o.rows, o.columns), like) if want and o.first == n else None
         outers.append(fresh if o.first == n else outers[o.first])
     inputs = tuple(_new(tuple(v.shape), like, ragged) for v in given.inputs)
     fresh = tuple(like.new_zeros((run.batch, v.shape[-1])) for v in given.fresh)
     totals = torch.empty((run.threads, w.total), dtype=torch.float64)
     arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
     arrays["d"] = _new((run.backward, run.batch, w.d), like)
-    arrays["dy"], arrays["totals"], arrays["sums"] = seeds[0].contiguous(), totals, like.new_empty(totals.shape)
-    later = (v.contiguous() for v in seeds[1])
+    arrays["dy"], arrays["totals"], arrays["sums"] = (
+        _row_major(seeds[0]),
+        totals,
+        like.new_empty(totals.shape),
+    )
+    later = (_row_major(v) for v in seeds[1])
     carries = (like.new_empty((2, run.batch, size)) for size in w.states)
     for names, values in (
         (k.names.d_operands, operands), (k.names.outers, outers), (k.names.d_inputs, inputs),
@@ -292,6 +301,10 @@ def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
     return made.zero_() if zero else made
 
 
+def _row_major(v: Tensor) -> Tensor:
+    return v if v.is_contiguous() else _new(tuple(v.shape), v).copy_(v)
+
+
 def _common(
     k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
 ) -> dict[str, Tensor | None]:
@@ -304,7 +317,7 @@ def _common(
         (k.names.biases, given.biases), (k.names.inputs, given.inputs),
         (k.names.weights, given.weights), (k.names.starts, given.starts),
     ):  # fmt: skip
-        arrays.update((n, None if v is None else v.contiguous()) for n, v in zip(names, values, strict=True))
+        arrays.update((n, None if v is None else _row_major(v)) for n, v in zip(names, values, strict=True))
     if given.fresh:
         arrays.update((n, v.contiguous()) for n, v in zip(k.names.fresh, given.fresh, strict=True))
     return arrays
@@ -321,7 +334,16 @@ def _call(
     (run, w, chunk, keep), like = how, given.starts[0]
     rows, lengths = _order(given, 1 if run.together else run.threads)
     numbers = k.numbers(
-        *(run.steps, run.batch, -1 if keep else 1, int(keep), run.threads, int(run.together), chunk, -1 if keep else chunk - 1),
+        *(
+            run.steps,
+            run.batch,
+            -1 if keep else 1,
+            int(keep),
+            run.threads,
+            int(run.together),
+            chunk,
+            -1 if keep else chunk - 1,
+        ),
         *w.letters,
     )
     pointers = k.pointers[name]()

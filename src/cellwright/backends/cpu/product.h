@@ -119,8 +119,11 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
   for (int64_t tile = begin; tile < end; tile++) {
     const int64_t block = tile / tiles, first = (tile % tiles) * B * L;
     const real* panel = panels + tile * depth * W * L;
-    for (int64_t at = 0; at < share.count; at += R) {
-      const int n = share.count - at < R ? (int)(share.count - at) : R;
+    // Rows in heaps of about one size: few rows at a time keep the units of arithmetic waiting.
+    const int64_t heaps = (share.count + R - 1) / R;
+    for (int64_t heap = 0; heap < heaps; heap++) {
+      const int64_t at = share.count * heap / heaps;
+      const int n = (int)(share.count * (heap + 1) / heaps - at);
       const real* row[TERMS * R];
       for (int term = 0; term < TERMS; term++)
         for (int r = 0; r < n; r++) row[term * n + r] = operand(term, share.rows[at + r]) + block * widths[term];

@@ -24,7 +24,7 @@ from pathlib import Path
 from cellwright import config
 
 FLAGS = (
-    "-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
+    "-std=c++17", "-O2", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
     "-fno-exceptions", "-fno-rtti", "-fPIC", "-shared", "-pthread", "-w",
 )  # fmt: skip
 # ziglang would first build a C++ library for itself, which the text does not need.

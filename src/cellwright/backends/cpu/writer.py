@@ -43,7 +43,9 @@ class Writer:
         if self.name == "forward":
             extra += [word(s) for s in self.states] + [f"{word(s)}_last" for s in self.states]
         else:
-            extra += [f"{end}_{word(s)}" for s in self.states for end in ("carry", "given", "left", "left_fresh")]
+            extra += [
+                f"{end}_{word(s)}" for s in self.states for end in ("carry", "given", "left", "left_fresh")
+            ]
             extra += ["dy"]
             extra += ["sums", "totals"]
         return tuple(dict.fromkeys([*names, *self.chunks.arrays, *extra, "scratch", "panels", "gate"]))
