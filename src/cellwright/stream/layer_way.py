@@ -151,8 +151,14 @@ class LayerWay:
         if not isinstance(self._chain, str):
             pieces = self.layer.frame.split(self._state)
             self._carried = Carried(self._chain, pieces, torch.get_num_threads())
-            self.door = self._carried.door(single, stack.watched(self.layer)) or closed
+            self.door = self._door() or closed
         self.steps = steps
+
+    def _door(self) -> Door | None:
+        """The quick way in; a step with further inputs takes the other."""
+        if self._carried is None or stack.further_inputs(self.layer):
+            return None
+        return self._carried.door(self._single, stack.watched(self.layer))
 
     def _start(self, batch: int) -> States:
         """The states before the first step."""

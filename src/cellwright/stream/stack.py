@@ -12,7 +12,8 @@ from torch import Tensor
 
 from cellwright import config
 from cellwright.backends.call import Call
-from cellwright.backends.cpu.chain import Chain, Watched
+from cellwright.backends.cpu.chain import Chain
+from cellwright.backends.cpu.door import Watched
 from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.checkpoint import digest
 from cellwright.compiler.graph import Graph
@@ -99,7 +100,7 @@ def watched(layer: Layer) -> list[Watched]:
 
 def versions(layer: Layer) -> list[tuple[int, int, int, torch.dtype]]:
     """Equal for a layer whose weights nobody has written to, moved or replaced."""
-    return [(id(w.tensor), w.tensor.data_ptr(), w.tensor._version, w.tensor.dtype) for w in watched(layer)]
+    return [(id(w.tensor), w.tensor.data_ptr(), w.version, w.tensor.dtype) for w in watched(layer)]
 
 
 def through(layer: Layer, x: Tensor, state: States, further: list[Tensor]) -> tuple[Tensor, States]:

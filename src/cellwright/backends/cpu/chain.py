@@ -7,25 +7,18 @@ compiler: the caller has another way).
 from __future__ import annotations
 
 import ctypes
-import sys
-import sysconfig
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from cellwright.backends.cpu.door import Door, Frame, Watched, door_to, runner
 from cellwright.backends.cpu.launch import SMALL, _pool
 from cellwright.backends.cpu.step import step_kernel
-from cellwright.backends.cpu.toolchain import ToolchainError, library
+from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.compiler.graph import Graph
 
-Door = Callable[[Any, Any], Any]
-_HERE = Path(__file__).parent
 MOST = 16
 CACHED = 128 * 1024  # bytes of rows that go through all layers together
 LEAST, LONGEST = 12, 256
@@ -60,15 +53,6 @@ class _Chain(ctypes.Structure):
         ("steps", ctypes.c_int64),
         ("busy", ctypes.c_int64),
     )
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A tensor that packed weights are made of, kept at `home[name]`."""
-
-    tensor: Tensor
-    home: Mapping[str, Any]
-    name: str
 
 
 class Chain:
@@ -132,7 +116,7 @@ class Carried:
             block = max(1, min(block, -(-self.batch // threads)))
         parts = max(1, min(threads, -(-self.batch // block))) if work > SMALL else 1
         self._struct = self._laid_out(block, parts, work, size)
-        self._push = _built()[0].push_at_once
+        self._push = runner()[0].push_at_once
 
     @property
     def steps(self) -> int:
@@ -158,34 +142,15 @@ class Carried:
         return not refused
 
     def door(self, single: bool, watched: Sequence[Watched]) -> Door | None:
-        """`door(x, out)`, which takes a step and answers y in less than a microsecond; or None.
-
-        It answers NotImplemented where there is more to do: other types or shapes, and weights that were
-        written to, moved or replaced after this call.
+        """The quick way in, for cells without further inputs; see `door_to`.
 
         Args:
             single: x is [width], not [B, width].
             watched: what the packed weights are made of.
         """
-        make = _built()[1]
-        if make is None or len(self.chain.input_widths) > 1:
-            return None
-        width, out = self.chain.input_widths[0], self.chain.output_width
-        dtype = np.dtype(np.float64 if self.chain.dtype == torch.float64 else np.float32)
-        tensors = tuple(w.tensor for w in watched)
-        # The first weight's memory is held, so that one that was moved does not come to lie there.
-        kept = (self, *(v.detach() for v in tensors[:1]))
-        door: Door = make(
-            (
-                ctypes.addressof(self._struct), 1 if single else 2, self.batch, width, out,
-                dtype.itemsize, kept,
-                torch.Tensor, np.ndarray, np.empty, (out,) if single else (self.batch, out), dtype,
-                torch._C.TensorBase.__dict__["_version"],
-                getattr(torch.Tensor, "__dlpack_c_exchange_api__", None),
-                tensors, tuple(w.home for w in watched), tuple(w.name for w in watched),
-            )
-        )  # fmt: skip
-        return door
+        chain = self.chain
+        frame = Frame(single, self.batch, chain.input_widths[0], chain.output_width, chain.dtype)
+        return door_to(ctypes.addressof(self._struct), frame, watched, self)
 
     def _laid_out(self, block: int, parts: int, work: int, size: int) -> _Chain:
         chain = self.chain
@@ -220,21 +185,3 @@ class Carried:
 
 def _lines(size: int) -> int:
     return -(-size // _LINE) * _LINE
-
-
-@lru_cache(maxsize=1)
-def _built() -> tuple[ctypes.CDLL, Callable[[Any], Door] | None]:
-    """The library, and its maker of doors where Python's own headers are on this machine."""
-    chain = (_HERE / "chain.cpp").read_text()
-    include = sysconfig.get_path("include")
-    if sys.implementation.name == "cpython" and Path(include, "Python.h").exists():
-        flags = [f"-I{include}"] + ["-Wl,-undefined,dynamic_lookup"] * (sys.platform == "darwin")
-        try:
-            built = library(chain + (_HERE / "door.cpp").read_text(), "stream-door", tuple(flags))
-        except ToolchainError:
-            pass
-        else:
-            make = ctypes.PyDLL(None, handle=built._handle).make_door
-            make.restype, make.argtypes = ctypes.py_object, [ctypes.py_object]
-            return built, make
-    return library(chain, "stream"), None

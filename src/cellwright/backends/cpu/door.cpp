@@ -38,6 +38,8 @@ struct Exchange {
 };
 enum { CPU = 1, FLOAT = 2, ALIGNED = 64, RELEASED = 1 << 16 };
 
+typedef int64_t (*Count)(void* const* inner);
+
 struct Door {
   PyObject_HEAD
   vectorcallfunc call;
@@ -49,12 +51,15 @@ struct Door {
   PyObject* empty;
   PyObject* shape;
   PyObject* dtype;
-  PyObject* version_of;
   const Exchange* exchange;
   PyObject* watched;  // the tensors, the dictionaries they are kept in, their names there
   PyObject* homes;
   PyObject* names;
-  long* version;
+  Py_ssize_t counted;  // the first so many count how often they were written to: torch's `_version`
+  Count count;         // read by torch's own function where it could be found, else by the attribute
+  PyObject* attribute;
+  void** inner;
+  int64_t* version;
   void* first;
 };
 
@@ -89,18 +94,25 @@ static char* data_of(const Door* door, PyObject* object, const int64_t* wanted, 
   return nullptr;
 }
 
+// How often a weight was written to; -1, without an error, where it does not tell.
+static int64_t version_of(const Door* door, Py_ssize_t k) {
+  if (door->count) return door->count(door->inner + k);
+  PyObject* weight = PyTuple_GET_ITEM(door->watched, k);
+  PyObject* version = Py_TYPE(door->attribute)->tp_descr_get(door->attribute, weight, (PyObject*)Py_TYPE(weight));
+  const int64_t found = version ? PyLong_AsLongLong(version) : -1;
+  Py_XDECREF(version);
+  if (PyErr_Occurred()) PyErr_Clear();
+  return found;
+}
+
 // Whether a weight was written to or replaced since the weights were packed, or all were moved.
 static bool changed(const Door* door) {
   const Py_ssize_t count = PyTuple_GET_SIZE(door->watched);
-  descrgetfunc get = Py_TYPE(door->version_of)->tp_descr_get;
+  for (Py_ssize_t k = 0; k < door->counted; k++)
+    if (version_of(door, k) != door->version[k]) return true;
   for (Py_ssize_t k = 0; k < count; k++) {
-    PyObject* weight = PyTuple_GET_ITEM(door->watched, k);
-    PyObject* version = get(door->version_of, weight, (PyObject*)Py_TYPE(weight));
-    if (!version) return PyErr_Clear(), true;
-    const long now = PyLong_AsLong(version);
-    Py_DECREF(version);
-    if (now != door->version[k]) return true;
-    if (PyDict_GetItem(PyTuple_GET_ITEM(door->homes, k), PyTuple_GET_ITEM(door->names, k)) != weight) return true;
+    PyObject* kept = PyDict_GetItem(PyTuple_GET_ITEM(door->homes, k), PyTuple_GET_ITEM(door->names, k));
+    if (kept != PyTuple_GET_ITEM(door->watched, k)) return true;
   }
   View view;
   if (!door->exchange || !count) return false;
@@ -182,6 +194,7 @@ static void door_free(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   Py_XDECREF(door->kept);
   free(door->version);
+  free(door->inner);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -192,15 +205,15 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, (void*)door_free}, {Py_tp_call, (v
                               {Py_tp_members, members}, {0, nullptr}};
 static PyType_Spec spec = {"cellwright.Door", sizeof(Door), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, slots};
 
-// A door to a chain; the arguments are those of door.py, `kept` holds on to everything they point to.
+// A door to a chain; the arguments are those of door.py.
 extern "C" PyObject* make_door(PyObject* arguments) {
   static PyObject* type = nullptr;
   if (!type && !(type = PyType_FromSpec(&spec))) return nullptr;
-  long long chain, ndim, rows, x_width, y_width, size;
-  PyObject *kept, *tensor, *array, *empty, *shape, *dtype, *version_of, *exchange, *watched, *homes, *names;
-  if (!PyArg_ParseTuple(arguments, "LLLLLLOOOOOOOOO!O!O!", &chain, &ndim, &rows, &x_width, &y_width, &size, &kept, &tensor,
-                        &array, &empty, &shape, &dtype, &version_of, &exchange, &PyTuple_Type, &watched,
-                        &PyTuple_Type, &homes, &PyTuple_Type, &names))
+  long long chain, count, ndim, rows, x_width, y_width, size, counted;
+  PyObject *kept, *tensor, *array, *empty, *shape, *dtype, *attribute, *exchange, *watched, *homes, *names, *inner;
+  if (!PyArg_ParseTuple(arguments, "LLLLLLLLOOOOOOOOO!O!O!O!", &chain, &count, &ndim, &rows, &x_width, &y_width, &size,
+                        &counted, &kept, &tensor, &array, &empty, &shape, &dtype, &attribute, &exchange, &PyTuple_Type,
+                        &watched, &PyTuple_Type, &homes, &PyTuple_Type, &names, &PyTuple_Type, &inner))
     return nullptr;
   Door* door = PyObject_New(Door, (PyTypeObject*)type);
   if (!door) return nullptr;
@@ -208,19 +221,19 @@ extern "C" PyObject* make_door(PyObject* arguments) {
   door->x_shape[0] = ndim == 2 ? rows : x_width, door->x_shape[1] = x_width;
   door->y_shape[0] = ndim == 2 ? rows : y_width, door->y_shape[1] = y_width;
   door->kept = Py_NewRef(arguments), door->tensor = tensor, door->array = array, door->empty = empty;
-  door->shape = shape, door->dtype = dtype, door->version_of = version_of, door->watched = watched;
-  door->homes = homes, door->names = names;
+  door->shape = shape, door->dtype = dtype, door->watched = watched, door->homes = homes, door->names = names;
+  door->count = (Count)count, door->counted = (Py_ssize_t)counted, door->attribute = attribute;
   door->exchange = nullptr, door->first = nullptr;
-  const Py_ssize_t count = PyTuple_GET_SIZE(watched);
-  door->version = (long*)calloc(count + 1, sizeof(long));
+  door->version = (int64_t*)calloc(counted + 1, sizeof(int64_t));
+  door->inner = (void**)calloc(counted + 1, sizeof(void*));
   if (exchange != Py_None) door->exchange = (const Exchange*)PyCapsule_GetPointer(exchange, "dlpack_exchange_api");
-  for (Py_ssize_t k = 0; k < count && !PyErr_Occurred(); k++) {
-    PyObject* weight = PyTuple_GET_ITEM(watched, k);
-    PyObject* version = Py_TYPE(version_of)->tp_descr_get(version_of, weight, (PyObject*)Py_TYPE(weight));
-    if (version) door->version[k] = PyLong_AsLong(version), Py_DECREF(version);
+  for (Py_ssize_t k = 0; k < door->counted && !PyErr_Occurred(); k++) {
+    door->inner[k] = PyLong_AsVoidPtr(PyTuple_GET_ITEM(inner, k));
+    door->version[k] = version_of(door, k);
   }
   View view;
-  if (!PyErr_Occurred() && door->exchange && count && door->exchange->look(PyTuple_GET_ITEM(watched, 0), &view) == 0)
+  if (!PyErr_Occurred() && door->exchange && PyTuple_GET_SIZE(watched) &&
+      door->exchange->look(PyTuple_GET_ITEM(watched, 0), &view) == 0)
     door->first = view.data;
   if (PyErr_Occurred()) {
     Py_DECREF(door);
