@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef void (*Step)(const void* memory, const void* const* given, void* const* left, void* scratch,
-                     const int32_t* rows, int64_t count);
+                     const int32_t* rows, int64_t count, int64_t turn);
 typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, int n);
 enum { MOST = 16 };  // inputs and states of a cell
 
@@ -69,7 +69,7 @@ static void push_block(const Push& push, char* room, int64_t begin, int64_t coun
       left[s] = fresh;
       fresh += link.bytes[s] * chain.block;
     }
-    link.step(link.memory, given, left, scratch, chain.numbers, count);
+    link.step(link.memory, given, left, scratch, chain.numbers, count, chain.steps);
     for (int64_t s = 0; s < link.states; s++) {
       if (chosen) scatter(link.state[s], (char*)left[s], link.bytes[s], chosen, count);
       else memcpy(link.state[s] + begin * link.bytes[s], left[s], count * link.bytes[s]);

@@ -21,7 +21,7 @@ from cellwright.backends.cpu.outside import Values
 from cellwright.backends.cpu.toolchain import library
 from cellwright.backends.cpu.writer import Writer
 from cellwright.compiler.dims import ZERO, Dim
-from cellwright.compiler.fuse import schedule
+from cellwright.compiler.fuse import Group, schedule
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.hoist import Hoisted
 from cellwright.compiler.places import Recurrence, width
@@ -107,6 +107,11 @@ class _StepWriter(Writer):
         stages = [self._stage(s, stage) for s, stage in enumerate(self.plan.stages)]
         return "\n".join([self._own_struct(), self._panels(), *stages, self._prepare(), self._entry()])
 
+    def _call(self, group: Group) -> list[str]:
+        """The call of a product of one row or several, which goes forth and back by the number of the step."""
+        first, call, *rest = super()._call(group)
+        return [first, call.replace("product<", "row_product<").replace("share,", "share, step,"), *rest]
+
     def _own_struct(self) -> str:
         rows = [*self.inputs, *(f"{end}_{s}" for s in self.carried for end in ("given", "left"))]
         fields = [f"  int64_t {', '.join(self.letters)};"] if self.letters else []
@@ -156,13 +161,13 @@ extern "C" int64_t prepare(const int64_t* sizes, const void* const* weights, voi
 _ENTRY = """\
 // One step of some rows: given holds the inputs and then the states, left takes the new states.
 extern "C" void step(const void* memory, const void* const* given, void* const* left, void* scratch,
-                     const int32_t* rows, int64_t count) {{
+                     const int32_t* rows, int64_t count, int64_t turn) {{
   NoDenormals quiet;
   Step all = *(const Step*)memory;
 {given}
   all.scratch = (real*)scratch;
   const Share share = {{rows, count, 0, 1}};
-  const int64_t step = 0;
+  const int64_t step = turn;
   real* const sums = 0;
 {calls}
 }}
@@ -175,7 +180,7 @@ class StepKernel:
     def __init__(self, graph: Graph, dtype: torch.dtype) -> None:
         self.program, self.dtype = emit_step(graph), dtype
         defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
-        prelude = "".join((_HERE / name).read_text() for name in ("vector.h", "product.h"))
+        prelude = "".join((_HERE / name).read_text() for name in ("vector.h", "product.h", "row.h"))
         built = library(prelude + self.program.text, f"{word(graph.name)}-step", defines)
         self.step = ctypes.cast(built.step, ctypes.c_void_p).value or 0
         self._prepare = built.prepare
