@@ -15,6 +15,7 @@ from torch import Tensor
 import cellwright as cw
 from cellwright.backends.call import Call, Outcome
 from cellwright.backends.cpu import chain as chains
+from cellwright.backends.cpu import door as doors
 from cellwright.backends.cpu.chain import Carried, Chain
 from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.compiler.trace import Cell
@@ -268,3 +269,26 @@ def test_a_cell_with_too_many_values_is_refused() -> None:
     cell = cell_of("@cell\n" + source.replace("def wide", "def drawn"))
     with pytest.raises(ToolchainError, match="16 inputs and states at most"):
         Chain([(cell.graph, {"H": 2, "I": 2})], torch.float64)
+
+
+@pytest.mark.parametrize("counter", [True, False])
+def test_a_door_counts_by_either_reader(counter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not counter:
+        monkeypatch.setattr(doors, "_counter", lambda: 0)
+    elif not doors._counter():
+        pytest.skip("this build of torch does not offer its reader of versions")
+    layer, _, door = door_of()
+    x = torch.randn(4, dtype=torch.float64)
+    assert door(x, None) is not NotImplemented
+    with torch.no_grad():
+        layer.b_f_l0[2] += 0
+    assert door(x, None) is NotImplemented
+
+
+def test_weights_of_inference_mode_do_not_count_and_are_let_through() -> None:
+    with torch.inference_mode():
+        layer = cw.nn.Recurrent("gru", 3, 4)
+        stream = cw.Stream(layer)
+        wanted = layer(torch.ones(2, 3))[0]
+    y = [stream.push(torch.ones(3)) for _ in range(2)]
+    torch.testing.assert_close(torch.stack(y), wanted.clone(), **CLOSE[torch.float32])

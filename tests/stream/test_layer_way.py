@@ -196,39 +196,39 @@ def timed(x, h, s: "[]", dt: "input []", u: "input [H]", *, W, U, b, rate=2.0):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_further_inputs_and_scalar_states(way: str | None) -> None:
+def test_inputs_beside_x_and_scalar_states(way: str | None) -> None:
     layer = cw.nn.Recurrent(timed, 3, 5, backend=way, dtype=torch.float64)
     x, dt, u = random(4, 2, 3), random(4, 2, 1).abs(), random(4, 2, 5, seed=3)
     states = {n: v[0] for n, v in layer.start(2, x).items()}
     out = eager.run(plan_of(timed.graph), Call(x, states, layer.weights(0), extra={"dt": dt, "u": u}))
     stream, one = Stream(layer), Stream(layer)
     for t in range(4):
-        y = stream.push(x[t], extra={"dt": dt[t, :, 0] if t % 2 else dt[t], "u": u[t]})
+        y = stream.push(x[t], inputs={"dt": dt[t, :, 0] if t % 2 else dt[t], "u": u[t]})
         torch.testing.assert_close(y, out.y[t].detach(), **CLOSE)
-        y_0 = one.push(x[t, 0], extra={"u": u[t, 0], "dt": dt[t, 0] if t % 2 else float(dt[t, 0])})
+        y_0 = one.push(x[t, 0], inputs={"u": u[t, 0], "dt": dt[t, 0] if t % 2 else float(dt[t, 0])})
         torch.testing.assert_close(y_0, out.y[t, 0].detach(), **CLOSE)
     torch.testing.assert_close(stream.state["s"][0], dt.sum(0), **CLOSE)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("extra", "message"),
+    ("given", "message"),
     [
-        (None, "further inputs of the cell: got none, expected dt, u"),
+        (None, r"reads beside x: got none, expected dt, u; push\(x_t, inputs"),
         ({"dt": 1.0}, "got dt, expected dt, u"),
-        ({"dt": [1.0, 2.0], "u": [0.0] * 5}, "`dt` does not fit the step"),
+        ({"dt": [1.0, 2.0], "u": [0.0] * 5}, "input `dt` does not fit: got"),
         ({"dt": "late", "u": [0.0] * 5}, "`dt` is not of numbers"),
     ],
 )
-def test_further_inputs_that_do_not_fit_are_refused(way: str | None, extra: Any, message: str) -> None:
+def test_inputs_beside_x_that_do_not_fit_are_refused(way: str | None, given: Any, message: str) -> None:
     stream = Stream(cw.nn.Recurrent(timed, 3, 5, backend=way))
-    stream.push(random(3), extra={"dt": 1.0, "u": [1.0] * 5})
+    stream.push(random(3), inputs={"dt": 1.0, "u": [1.0] * 5})
     before = stream.snapshot()
     with pytest.raises(cw.ShapeError, match=message):
-        stream.push(random(3), extra=extra)
+        stream.push(random(3), inputs=given)
     assert stream.snapshot() == before
     with pytest.raises(cw.ShapeError, match="got dt, expected none"):
-        Stream(layer_of(way)).push(random(3), extra={"dt": 1.0})
+        Stream(layer_of(way)).push(random(3), inputs={"dt": 1.0})
 
 
 @pytest.mark.parametrize("way", WAYS)

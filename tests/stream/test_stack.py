@@ -78,8 +78,8 @@ def test_layers_that_read_different_inputs_step_one_by_one() -> None:
 
     layer = cw.nn.Recurrent(["elman", timed], 3, [4, 5], dtype=torch.float64)
     stream, x, dt = Stream(layer), torch.randn(3, dtype=torch.float64), 0.7
-    assert "read different further inputs" in stream.explain()
+    assert "read different inputs beside x" in stream.explain()
     w, v = (dict(layer.weights(at)) for at in range(2))
     below = torch.tanh(w["W"] @ x + w["b"])
     wanted = torch.tanh(v["W"] @ below) * torch.exp(torch.tensor(-dt, dtype=torch.float64))
-    torch.testing.assert_close(stream.push(x, extra={"dt": dt}), wanted.detach(), **CLOSE)
+    torch.testing.assert_close(stream.push(x, inputs={"dt": dt}), wanted.detach(), **CLOSE)

@@ -67,11 +67,11 @@ class LayerWay:
             name: (value.squeeze(1) if self._single else value).clone() for name, value in self._state.items()
         }
 
-    def push(self, x_t: Any, out: Any, rows: Any, extra: Mapping[str, Any] | None) -> Any:
+    def push(self, x_t: Any, out: Any, rows: Any, inputs: Mapping[str, Any] | None) -> Any:
         """One step, whatever the door does not take; everything is checked before anything is done."""
         self.refresh(forced=False)
         x, chosen, alone = self._taken(x_t, rows)
-        further = self._further(extra, len(x), alone)
+        further = self._further(inputs, len(x), alone)
         if out is not None:
             width = self.layer.output_size
             need_out(out, [width] if alone else [len(x), width], x)
@@ -156,7 +156,7 @@ class LayerWay:
 
     def _door(self) -> Door | None:
         """The quick way in; a step with further inputs takes the other."""
-        if self._carried is None or stack.further_inputs(self.layer):
+        if self._carried is None or self.layer.frame.inputs:
             return None
         return self._carried.door(self._single, stack.watched(self.layer))
 
@@ -201,21 +201,22 @@ class LayerWay:
             )
         return chosen_rows(rows, self._batch)
 
-    def _further(self, extra: Mapping[str, Any] | None, count: int, alone: bool) -> list[Tensor]:
-        """The cell's further inputs, [n, size], in its order."""
-        inputs = stack.further_inputs(self.layer)
-        if set(extra or ()) != set(inputs):
+    def _further(self, inputs: Mapping[str, Any] | None, count: int, alone: bool) -> list[Tensor]:
+        """What the cells read beside x, [n, size], in the order of the frame."""
+        sizes = self.layer.frame.inputs
+        if set(inputs or ()) != set(sizes):
             raise ShapeError(
-                "these are not the further inputs of the cell",
-                got=", ".join(extra or ()) or "none",
-                expected=", ".join(inputs) or "none",
+                "these are not the inputs that the cell reads beside x",
+                got=", ".join(inputs or ()) or "none",
+                expected=", ".join(sizes) or "none",
+                fix="push(x_t, inputs={name: ..})" if sizes else None,
             )
         found = []
-        for name, size in inputs.items():
+        for name, size in sizes.items():
             shape = [size] if alone else [count, size]
-            value = numbers(extra[name], self._like, str(shape), f"`{name}`")  # type: ignore[index]
+            value = numbers(inputs[name], self._like, str(shape), f"`{name}`")  # type: ignore[index]
             if value.numel() != count * size or value.ndim > 2:
-                raise ShapeError(f"`{name}` does not fit the step", got=list(value.shape), expected=shape)
+                raise ShapeError(f"the input `{name}` does not fit", got=list(value.shape), expected=shape)
             found.append(value.reshape(count, size))
         return found
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from cellwright import config
-from cellwright.backends.call import Call
 from cellwright.backends.cpu.chain import Chain
 from cellwright.backends.cpu.door import Watched
 from cellwright.backends.cpu.toolchain import ToolchainError
@@ -19,7 +18,6 @@ from cellwright.checkpoint import digest
 from cellwright.compiler.graph import Graph
 from cellwright.nn.frame import States
 from cellwright.nn.layer import Layer
-from cellwright.runtime.choose import execute
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -35,15 +33,6 @@ def weights_of(layer: Layer) -> list[dict[str, Tensor]]:
         return [layer.run_weights(at, False, training=False) for at in range(layer.num_layers)]
 
 
-def further_inputs(layer: Layer) -> dict[str, int]:
-    """The sizes of the inputs beside x that a layer of the stack reads, by name."""
-    return {
-        node.name: node.shape[0].evaluate(layer.sizes(at)) if node.shape else 1
-        for at, graph in enumerate(graphs_of(layer))
-        for node in graph.inputs[1:]
-    }
-
-
 def chain_of(layer: Layer) -> Chain | str:
     """The compiled steps of a layer, its weights packed, or why there are none."""
     like = next(layer.parameters())
@@ -57,8 +46,8 @@ def chain_of(layer: Layer) -> Chain | str:
     if layer.connections():
         return f"between its layers stands {' and '.join(layer.connections())}"
     graphs = graphs_of(layer)
-    if len({tuple(n.name for n in graph.inputs) for graph in graphs}) > 1:
-        return "its layers read different further inputs"
+    if len({tuple(n.name for n in graph.inputs[1:]) for graph in graphs}) > 1:
+        return "its layers read different inputs beside x"
     try:
         chain = Chain([(graph, layer.sizes(at)) for at, graph in enumerate(graphs)], like.dtype)
     except ToolchainError as fact:
@@ -103,26 +92,17 @@ def versions(layer: Layer) -> list[tuple[int, int, int, torch.dtype]]:
     return [(id(w.tensor), w.tensor.data_ptr(), w.version, w.tensor.dtype) for w in watched(layer)]
 
 
-def through(layer: Layer, x: Tensor, state: States, further: list[Tensor]) -> tuple[Tensor, States]:
-    """One step x [B, I] by the layer itself, as in evaluation: y [B, H] and the new states."""
-    if further:
-        return _one_by_one(layer, x, state, further)
+def through(layer: Layer, x: Tensor, state: States, inputs: list[Tensor]) -> tuple[Tensor, States]:
+    """One step x [B, I] by the layer itself, as in evaluation: y [B, H] and the new states.
+
+    Args:
+        inputs: what the cells read beside x, [B, size], in the order of `frame.inputs`.
+    """
+    further = {name: value[None] for name, value in zip(layer.frame.inputs, inputs, strict=True)}
     training = layer.training
     layer.training = False
     try:
-        y, after, _ = layer.run(x[None], state)
+        y, after, _ = layer.run(x[None], state, inputs=further)
     finally:
         layer.training = training
     return y[0], after
-
-
-def _one_by_one(layer: Layer, x: Tensor, state: States, further: list[Tensor]) -> tuple[Tensor, States]:
-    """A layer hands no further inputs to its cells: the stack, layer by layer."""
-    extra = {name: value[None] for name, value in zip(further_inputs(layer), further, strict=True)}
-    x, last = x[None], []
-    stack = zip(graphs_of(layer), weights_of(layer), layer.frame.split(state), strict=True)
-    for graph, weights, before in stack:
-        out = execute(graph, Call(x, before, weights, extra=extra), layer.backend)
-        x = out.y
-        last.append(out.states)
-    return x[0], layer.frame.join(last)

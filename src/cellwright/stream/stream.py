@@ -76,7 +76,7 @@ class Stream:
         out: Any = None,
         *,
         rows: Rows | None = None,
-        extra: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Take one step.
 
@@ -87,7 +87,7 @@ class Stream:
                 and the next push into it overwrites it.
             rows: of many streams, those that take this step: an index, several, or a mask [B]; x_t has a row
                 for each (for a single index, [I]), the other streams stay where they are.
-            extra: the cell's further inputs by name, rows as x_t.
+            inputs: what the cells read beside x, by name, rows as x_t.
 
         Returns:
             y_t, [H] or [B, H] (the size of the cell's first state): `out`, or an array of its own if x_t is a
@@ -97,11 +97,11 @@ class Stream:
             ShapeError: no numbers, another width than the layer's, another number of streams than at the
                 first step, no such rows, or an `out` that does not fit.
         """
-        if rows is None and extra is None:
+        if rows is None and inputs is None:
             y = self._way.door(x_t, out)
             if y is not NotImplemented:
                 return y
-        return self._way.push(x_t, out, rows, extra)
+        return self._way.push(x_t, out, rows, inputs)
 
     def reset(self, state: Mapping[str, Tensor] | None = None, *, rows: Rows | None = None) -> None:
         """Begin anew: from the cell's first state, or from what a call of the layer returned.

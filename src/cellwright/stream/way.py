@@ -20,7 +20,7 @@ class Way(Protocol):
     door: Door
     steps: int
 
-    def push(self, x_t: Any, out: Any, rows: Any, extra: Any) -> Any:
+    def push(self, x_t: Any, out: Any, rows: Any, inputs: Any) -> Any:
         """One step; what comes out."""
 
     def reset(self, state: Mapping[str, Tensor] | None, rows: Any) -> None:

@@ -108,7 +108,7 @@ class _StepWriter(Writer):
         return "\n".join([self._own_struct(), self._panels(), *stages, self._prepare(), self._entry()])
 
     def _call(self, group: Group) -> list[str]:
-        """The call of a product of one row or several, which goes forth and back by the number of the step."""
+        """The call of a product of one row or several; one goes forth and back, by the number of the step."""
         first, call, *rest = super()._call(group)
         return [first, call.replace("product<", "row_product<").replace("share,", "share, step,"), *rest]
 
