@@ -46,6 +46,7 @@ VERBS = (
     Row("evaluate", "score a trained model on other data", MODELS),
     Row("predict", "let a trained model predict, as CSV or JSON Lines", MODELS),
     Row("generate", "let a trained text model write", MODELS),
+    Row("stream", "let a trained model answer live: a line in, a line out", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
     Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
     Row("describe", "parameters, multiply-adds and memory; a cell beside others", LOOKING),
@@ -60,7 +61,7 @@ TASKS = (
     Row("generate", "more text like a text file"),
 )
 WITH_TASK = ("train", "compare")
-LATER_VERBS = ("stream", "inspect", "tune")
+LATER_VERBS = ("inspect", "tune")
 LATER_TASKS = ("tag", "translate", "transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 

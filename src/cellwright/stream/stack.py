@@ -74,6 +74,8 @@ def identity_of(layer: Layer) -> dict[str, Any]:
 
 def shown(identity: dict[str, Any]) -> str:
     """An identity in a few words."""
+    if "sizes" not in identity:
+        return "a trained model"
     sizes = "-".join(map(str, identity["sizes"]))
     return f"{identity['cell']} {sizes} {identity['dtype']} with weights {identity['weights'][:12]}"
 

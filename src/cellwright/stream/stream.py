@@ -58,6 +58,11 @@ class Stream:
         return f"Stream({self._way}, {self.steps} steps)"
 
     @property
+    def way(self) -> Way:
+        """What takes the steps."""
+        return self._way
+
+    @property
     def steps(self) -> int:
         """How many steps were pushed since the last reset."""
         return self._way.steps
@@ -147,11 +152,12 @@ class Stream:
         """
         tensors, facts = opened(snapshot)
         if facts.get("layer") != (own := self._way.identity()):
+            kind = "layer" if isinstance(self.model, Layer) else "model"
             raise RunError(
-                "the snapshot is of another layer",
+                f"the snapshot is of another {kind}",
                 got=self._way.shown(facts.get("layer", {})),
                 expected=self._way.shown(own),
-                fix="restore it into a stream of the layer (the same weights) that it was taken from",
+                fix=f"restore it into a stream of the {kind} (the same weights) that it was taken from",
             )
         self._way.carry(tensors, facts)
         self._way.steps = facts["steps"]

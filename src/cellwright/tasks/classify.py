@@ -29,6 +29,7 @@ from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.classify_examples import Examples, as_array, from_json, normal
 from cellwright.tasks.classify_read import read
+from cellwright.tasks.live_classify import LiveSeries, LiveTexts
 from cellwright.tasks.metrics import accuracy, confusion, macro_f1
 from cellwright.tasks.networks import (
     POOLINGS,
@@ -140,6 +141,11 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     def score(self, X: Any, y: Any = None) -> float:
         """The share of right answers."""
         return Estimator.score(self, X, y)
+
+    def way(self) -> LiveTexts | LiveSeries:
+        """Texts in, or steps of a sequence, classes out: for `cellwright.Stream`."""
+        check_is_fitted(self)
+        return LiveTexts(self) if self.facts_["kind"] == "text" else LiveSeries(self)
 
     def take(self, X: Any, y: Any = None) -> Examples:
         """The examples that have a label."""

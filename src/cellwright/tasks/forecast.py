@@ -25,6 +25,7 @@ from cellwright.tasks.forecast_base import ANCHORS, TRANSFORMS, Extent, Ints, or
 from cellwright.tasks.forecast_network import PerceptronForecast, RecurrentForecast
 from cellwright.tasks.forecast_read import Floats, Reading, Series, Span, read, whole
 from cellwright.tasks.forecast_score import naive, scores
+from cellwright.tasks.live_forecast import LiveForecast
 from cellwright.tasks.settings import setting, with_default
 from cellwright.tasks.windows import WindowBatch, WindowFeed, Windows
 
@@ -141,6 +142,10 @@ class Forecaster(Estimator[Span, Windows]):
         windows = self.encode(part, self.facts_)
         places = windows.some(ORIGINS)
         return show.past(part.series, windows, places, _forecasts(self.network_, windows, places))
+
+    def way(self) -> LiveForecast:
+        """Rows in, forecasts out: for `cellwright.Stream`."""
+        return LiveForecast(self)
 
     def take(self, X: Any, y: Any = None) -> Span:
         """The whole series, in time order."""

@@ -25,6 +25,7 @@ from cellwright.tasks.data.source import Data
 from cellwright.tasks.generate_network import LanguageModel
 from cellwright.tasks.generate_text import UNITS, Codes, Text, encode, read
 from cellwright.tasks.generate_write import Writer
+from cellwright.tasks.live_generate import LiveText
 from cellwright.tasks.metrics import bits_per_character, perplexity
 from cellwright.tasks.sampling import Sampling
 from cellwright.tasks.settings import setting, with_default
@@ -88,6 +89,10 @@ class Generator(Estimator[Text, Codes]):
             DataError: it cannot be used (see `generate_text.read`).
         """
         return data if isinstance(data, Text) else read(resolve(data), cast(Unit, self.unit))
+
+    def way(self) -> LiveText:
+        """Text in, what may come next out: for `cellwright.Stream`."""
+        return LiveText(self)
 
     def take(self, X: Any, y: Any = None) -> Text:
         """The text, checked."""

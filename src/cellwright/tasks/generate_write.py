@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cellwright.errors import DataError
+from cellwright.nn.frame import States
 from cellwright.tasks.generate_network import LanguageModel
 from cellwright.tasks.generate_text import SEEN, need_unicode, unknown_in
-from cellwright.tasks.sampling import Sampling, go_on, ruled_out
+from cellwright.tasks.sampling import Sampling, go_on, go_on_from, ruled_out
 from cellwright.tasks.vocab import Vocabulary
 
 NEVER = (0, 1)  # <pad> and <unk> are not written
@@ -69,6 +71,10 @@ class Writer:
         """
         drawn = go_on(self.network, prompt or [self.begin], length, sampling, NEVER)
         return self._pieces(drawn, list(prompt[-1:]), after_blank)
+
+    def go_on(self, read: tuple[Tensor, States], last: int, length: int, sampling: Sampling) -> str:
+        """What is written after a text that is read already: the last output, the states, the last token."""
+        return "".join(self._pieces(go_on_from(self.network, read, length, sampling, NEVER), [last], False))
 
     def excerpt(self, text: str) -> tuple[list[int], list[int]]:
         """The beginning of a text in two parts, without what is unknown: to read, and to expect."""

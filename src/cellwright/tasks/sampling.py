@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cellwright.errors import SettingError
+from cellwright.nn.frame import States
 from cellwright.stream import Stream
 from cellwright.tasks.generate_network import LanguageModel
 
@@ -84,9 +85,23 @@ def go_on(
     Raises:
         SettingError: a length that is no whole number of at least 1; before anything is drawn.
     """
-    if not _is_whole(length, 1):
-        raise SettingError(f"length must be a whole number of at least 1, got {length}")
-    return _drawn(network, prompt, length, sampling, never)
+    _need_length(length)
+    stream = Stream(network.recurrent)
+    return _drawn(network, stream, _read(network, prompt, stream), length, sampling, never)
+
+
+def go_on_from(
+    network: LanguageModel,
+    read: tuple[Tensor, States],
+    length: int,
+    sampling: Sampling,
+    never: Sequence[int] = (),
+) -> Iterator[int]:
+    """As `go_on`, after what is read already: the last output [H] and the states [L, size]."""
+    _need_length(length)
+    stream = Stream(network.recurrent)
+    stream.reset(read[1])
+    return _drawn(network, stream, read[0], length, sampling, never)
 
 
 def ruled_out(logits: Tensor, never: Sequence[int]) -> Tensor:
@@ -97,10 +112,9 @@ def ruled_out(logits: Tensor, never: Sequence[int]) -> Tensor:
 
 
 def _drawn(
-    network: LanguageModel, prompt: Sequence[int], length: int, sampling: Sampling, never: Sequence[int]
+    network: LanguageModel, stream: Stream, y: Tensor, length: int, sampling: Sampling, never: Sequence[int]
 ) -> Iterator[int]:
-    source, stream = sampling.generator(), Stream(network.recurrent)
-    y = _read(network, prompt, stream)
+    source = sampling.generator()
     for left in range(length - 1, -1, -1):
         with torch.no_grad():
             logits = ruled_out(network.head(network.features(y)), never)
@@ -119,6 +133,11 @@ def _read(network: LanguageModel, prompt: Sequence[int], stream: Stream) -> Tens
     stream.reset(state)
     last: Tensor = y[-1]
     return last
+
+
+def _need_length(length: Any) -> None:
+    if not _is_whole(length, 1):
+        raise SettingError(f"length must be a whole number of at least 1, got {length}")
 
 
 def _is_number(value: Any) -> bool:

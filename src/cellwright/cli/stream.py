@@ -1,0 +1,69 @@
+"""`cellwright stream RUN`: a line in, a line out, flushed, until the lines end. Floor 7.
+
+Nothing is read ahead of the answers: a reader that waits makes the writer wait. With --state the stream goes
+on where the last one ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from cellwright.checkpoint import read_bytes, write_atomic
+from cellwright.cli.loaded import on_a_run
+from cellwright.cli.screen import notice
+from cellwright.errors import SettingError
+from cellwright.stream import Stream, Streamed
+from cellwright.tasks.base import Estimator
+from cellwright.tasks.lines import FORMS, LONGEST, Lines
+
+
+def command(arguments: list[str]) -> Callable[..., None]:
+    """The command for the run that the arguments name."""
+
+    def stream(
+        estimator: Estimator[Any, Any],
+        form: Annotated[
+            str, typer.Option("--format", help=f"of the lines: {', '.join(FORMS)} (by the first line)")
+        ] = "auto",
+        state: Annotated[
+            Path | None,
+            typer.Option(
+                help="go on from this file if it is there, and keep the state in it", show_default=False
+            ),
+        ] = None,
+        quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
+    ) -> None:
+        if not isinstance(estimator, Streamed):
+            raise SettingError(f"a run of the task {estimator.TASK} does not stream")
+        live = Stream(estimator)
+        lines = Lines(live, form)
+        if state is not None and state.exists():
+            live.restore(read_bytes(state))
+        try:
+            _answer(lines, sys.stdin.buffer)
+        finally:
+            if state is not None:
+                write_atomic(state, live.snapshot())
+        notice(f"{lines.taken} lines answered, {lines.refused} of them refused", quiet=quiet)
+
+    return on_a_run(stream, arguments, columns=False)
+
+
+def _answer(lines: Lines, source: BinaryIO) -> None:
+    for line in _read(source):
+        sys.stdout.write(lines.answer(line) + "\n")
+        sys.stdout.flush()
+
+
+def _read(source: BinaryIO) -> Iterator[bytes]:
+    """Line by line; of one that is too long no more than its beginning is kept."""
+    while line := source.readline(LONGEST):
+        rest = line
+        while len(rest) == LONGEST and not rest.endswith(b"\n"):
+            rest = source.readline(LONGEST)
+        yield line
