@@ -3,8 +3,8 @@
     python -m benchmarks.kernels CASE [CASE ...] [--quick] [--threads N] [--out FILE]
     python -m benchmarks.kernels report [--check]
 
-Run it from the root of the repository, on a quiet machine. Rows are printed, and appended to --out; `report`
-makes docs/benchmarks.md of the rows that are committed.
+Run it from the root of the repository, on a quiet machine. Rows are printed, and appended to --out; what
+fails the check is printed only, and the program ends with 1. `report` makes docs/benchmarks.md of the rows.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ def main() -> int:
     torch.set_num_threads(given.threads)
     cells = tuple(filter(None, given.cells.split(",")))
     options = Options(given.repetitions, given.quick, tuple(given.shape), cells, given.compile)
-    before = load()
+    before, failed = load(), False
     for case in CASES if "all" in given.cases else given.cases:
         rows: Callable[[Options], Iterator[Row]] = import_module(f"benchmarks.kernels.{case}").rows
         for row in rows(options):
             whole = stamped(case, row, before)
             print(json.dumps(whole, ensure_ascii=False), flush=True)
-            if given.out is not None:
+            failed |= "failed" in row
+            if given.out is not None and "failed" not in row:
                 append(given.out, whole)
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

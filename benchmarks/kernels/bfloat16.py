@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
-from benchmarks.kernels.rows import Options, Row
+from benchmarks.kernels.rows import Options, Row, checked
 
 from cellwright.backends.cpu.toolchain import vector_units
 from cellwright.testing.check import TOLERANCES, CheckError, distance
@@ -38,7 +39,11 @@ def rows(options: Options) -> Iterator[Row]:
         return
     for name in options.cells_or(("lstm",)):
         for sizes in options.sizes_or(SIZES):
-            yield measure(name, sizes, repetitions=options.repetitions, peers=_peers).document()
+            yield checked(partial(_row, name, sizes, options), name, sizes)
+
+
+def _row(name: str, sizes: Sizes, options: Options) -> Row:
+    return measure(name, sizes, repetitions=options.repetitions, peers=_peers).document()
 
 
 def _peers(contest: Contest) -> list[Contestant]:

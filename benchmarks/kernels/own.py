@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 
 from benchmarks.kernels.loops import compiled, loop
-from benchmarks.kernels.rows import Options, Row
+from benchmarks.kernels.rows import Options, Row, checked
 
 from cellwright.description import describe
 from cellwright.testing.speed import Contest, Contestant, Sizes, check, measure, ours, prepare
@@ -51,11 +52,15 @@ def rows(options: Options) -> Iterator[Row]:
     """A row for each cell and shape."""
     for name in options.cells_or(CELLS):
         for sizes in options.sizes_or(SHORT if options.with_compile else SIZES):
-            peers = Peers(options.with_compile)
-            found = measure(name, sizes, repetitions=options.repetitions, peers=peers)
-            lstm = describe("lstm", units=sizes.H, inputs=sizes.I).multiply_adds
-            rate = found.ratio(OUR_LSTM) * found.multiply_adds / lstm
-            yield {**found.document(), **peers.notes, "rate_of_our_lstm": round(rate, 3)}
+            yield checked(partial(_row, name, sizes, options), name, sizes)
+
+
+def _row(name: str, sizes: Sizes, options: Options) -> Row:
+    peers = Peers(options.with_compile)
+    found = measure(name, sizes, repetitions=options.repetitions, peers=peers)
+    lstm = describe("lstm", units=sizes.H, inputs=sizes.I).multiply_adds
+    rate = found.ratio(OUR_LSTM) * found.multiply_adds / lstm
+    return {**found.document(), **peers.notes, "rate_of_our_lstm": round(rate, 3)}
 
 
 def _our_lstm(contest: Contest) -> Contestant:

@@ -7,9 +7,10 @@ product of one step, B rows, and at that of all steps at once, T * B rows: the h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
-from benchmarks.kernels.rows import Options, Row
+from benchmarks.kernels.rows import Options, Row, checked
 
 from cellwright.testing.speed import Sizes, check, ours, prepare
 from cellwright.testing.timing import in_turns
@@ -20,7 +21,7 @@ SIZES = (Sizes.parse("100,64,128,256"), Sizes.parse("100,64,1,256"))
 def rows(options: Options) -> Iterator[Row]:
     """A row for each shape."""
     for sizes in options.sizes_or(SIZES):
-        yield _row(sizes, options.repetitions)
+        yield checked(partial(_row, sizes, options.repetitions), "lstm", sizes)
 
 
 @torch.no_grad()

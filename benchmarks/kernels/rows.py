@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from cellwright.testing.check import CheckError
 from cellwright.testing.machine import machine, versions
 from cellwright.testing.speed import SIZES, Sizes
 
@@ -59,6 +60,14 @@ def commit() -> str:
         return "unknown"
     head = _git("rev-parse", "--short=10", "HEAD")
     return head + ("+" if _git("status", "--porcelain", "--", "src") else "")
+
+
+def checked(case: Callable[[], Row], name: str, sizes: Sizes) -> Row:
+    """A row, or one that says `failed`: the others of a long run are measured all the same."""
+    try:
+        return case()
+    except CheckError as fact:
+        return {"cell": name, **asdict(sizes), "failed": str(fact)}
 
 
 def append(file: Path, row: Row) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from benchmarks.kernels.rows import Options, Row
+from benchmarks.kernels.rows import Options, Row, checked
 
-from cellwright.testing.speed import LAYERS, measure
+from cellwright.testing.speed import LAYERS, Sizes, measure
 
 
 def rows(options: Options) -> Iterator[Row]:
     """A row for each cell and shape."""
     for name in options.cells_or(tuple(LAYERS)):
         for sizes in options.sizes_or():
-            yield measure(name, sizes, repetitions=options.repetitions).document()
+            yield checked(partial(_row, name, sizes, options), name, sizes)
+
+
+def _row(name: str, sizes: Sizes, options: Options) -> Row:
+    return measure(name, sizes, repetitions=options.repetitions).document()

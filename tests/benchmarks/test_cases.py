@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchmarks.kernels import bfloat16, memory, own, rate, ready, stock
+from benchmarks.kernels import __main__, bfloat16, memory, own, rate, ready, stock
 from benchmarks.kernels.report import page
 from benchmarks.kernels.rows import ROOT, Options, Row, append, read, stamped
 
@@ -84,6 +84,19 @@ def test_bfloat16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, tm
     kinds = {"cellwright", "cellwright bfloat16", "torch.nn", "torch.nn bfloat16"}
     assert set(found[0]["ms"]) == kinds
     assert "times as fast as float32" in shown("bfloat16", found, tmp_path)
+
+
+def test_what_fails_is_said_and_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path, capsys) -> None:
+    def wrong(name: str, *_, **__) -> None:
+        raise check.CheckError(f"wrong, so not timed: {name}")
+
+    monkeypatch.setattr(stock, "measure", wrong)
+    out = tmp_path / "rows.jsonl"
+    monkeypatch.setattr("sys.argv", ["kernels", "stock", "--quick", "--out", str(out), "--threads", "1"])
+    assert __main__.main() == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["failed"] for row in rows] == [f"wrong, so not timed: {c}" for c in ("lstm", "gru", "elman")]
+    assert not out.exists()
 
 
 def test_quick_is_the_first_of_the_usual() -> None:
