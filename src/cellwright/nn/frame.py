@@ -33,6 +33,10 @@ class Frame:
     directions: int
     merge: str
 
+    def __post_init__(self) -> None:
+        # Worked out now: torch.compile cannot follow the lock that a cached property takes the first time.
+        _ = self.alike, self.inputs
+
     @property
     def layers(self) -> int:
         """L."""
