@@ -68,3 +68,15 @@ def test_gate_values_are_the_reference_s(name: str) -> None:
     for key, value in wanted.recorded.items():
         torch.testing.assert_close(got.recorded[key] * mask, value * mask, rtol=1e-11, atol=1e-12)
     assert "derivatives" in str(cpu.refuses(plan, call))
+
+
+def test_a_part_of_a_state_in_a_product() -> None:
+    """Random cells found it: the operand of the product lay nowhere, and dU was what happened to lie there."""
+
+    @cw.cell
+    def half(x, h, *, W, U: [H, H / 2], b):
+        h = 0.5 * h + cw.tanh(W @ x + U @ cw.part(h, 0, 2) + b)
+        return h
+
+    agree(half)
+    agree(half, lengths=torch.tensor([5, 0, 6, 1]), B=4)

@@ -14,8 +14,8 @@ typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, i
 #define REST __asm__ volatile("" ::: "memory")
 #endif
 
-// What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for one
-// thread's cache, its own units of all rows, with the others at its side (`together`).
+// What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for
+// one thread's cache, its own units of all rows, with the others at its side (`together`).
 template <class All> INLINE Share share_of(const All& all, int part, int parts) {
   if (all.together) return {all.rows, all.B, part, parts};
   const int64_t begin = all.B * part / parts, end = all.B * (part + 1) / parts;
@@ -48,8 +48,8 @@ INLINE const real* previous(const real* history, const real* start, int64_t step
 }
 
 // A state before a step: what the step before left, or where a sequence begins anew, its fresh state.
-template <class All>
-INLINE const real* before(const All& all, const real* history, const real* start, const real* fresh, int64_t step,
+template <class All> INLINE const real* before(const All& all, const real* history, const real* start, const
+real* fresh, int64_t step,
                           int64_t row, int64_t size, int64_t ring) {
   if (all.resets && all.resets[step * all.B + row]) return fresh + row * size;
   return previous(history, start, step, row, all.B, size, ring);
@@ -61,7 +61,8 @@ INLINE void begin_anew(real* carry, real* fresh, int64_t size) {
 }
 
 // All steps and rows of a chunk that are real: row (step - first) * B + row of an array with a row for each.
-template <class All> INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t* marks) {
+template <class All>
+INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t* marks) {
   int64_t count = 0;
   for (int64_t step = first; step < first + all.chunk && step < all.T; step++)
     for (int64_t n = 0; n < share.count && steps_of(all, share.rows[n]) > step; n++)
@@ -156,7 +157,8 @@ static void forward_through_time(void* data, int part, int parts) {
   const Share mine = share_of(all, part, parts);
   Share share = mine;
   real* const sums = 0;
-  int32_t* const marks = all.marks + (all.together ? part * all.chunk * all.B : all.chunk * (mine.rows - all.rows));
+  const int64_t first_mark = all.together ? part * all.B : mine.rows - all.rows;
+  int32_t* const marks = all.marks + all.chunk * first_mark;
   for (int64_t step = 0; step < all.T; step++) {
     while (share.count > 0 && steps_of(all, share.rows[share.count - 1]) <= step) share.count--;
     if (share.count == 0) break;
@@ -287,7 +289,8 @@ static int64_t room_of(const Backward& all) {
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
-static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+static void backward_products(const Backward& all, int64_t first, const Share& share,
+                              int part) {
   if (all.d_operand_0) {
     const int64_t widths[] = {all.H};
     product<1>(all.panel_1, 1, all.I, widths, share,
@@ -320,9 +323,13 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0)
+    from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.I,
+               all.outer_0, false, part, parts);
   pile += pile_size(1, all.H, all.I);
-  if (all.outer_1) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.H, all.outer_1, false, part, parts);
+  if (all.outer_1)
+    from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, all.H, all.H,
+               all.outer_1, false, part, parts);
   pile += pile_size(1, all.H, all.H);
 }
 
@@ -365,7 +372,8 @@ static void backward_through_time(void* data, int part, int parts) {
   double* const totals = all.totals + part * size;
   memset(sums, 0, size * sizeof(real));
   memset(totals, 0, size * sizeof(double));
-  int32_t* const marks = all.marks + (all.together ? part * all.chunk * all.B : all.chunk * (mine.rows - all.rows));
+  const int64_t first_mark = all.together ? part * all.B : mine.rows - all.rows;
+  int32_t* const marks = all.marks + all.chunk * first_mark;
   real* const piles = all.piles + (all.together ? 0 : part * all.pile);
   const int64_t zero = all.pile * share.part / share.parts, zeros = all.pile * (share.part + 1) / share.parts;
   memset(piles + zero, 0, (zeros - zero) * sizeof(real));
@@ -397,7 +405,7 @@ static void backward_through_time(void* data, int part, int parts) {
       backward_products(all, step, chunk_of(all, share, step, marks), part);
       wait_for_all(all, share);
     }
-    if (step % 32 == 0)
+    if (step % 32 == 0 || share.count > 32)
       for (int64_t k = 0; k < size; k++) totals[k] += sums[k], sums[k] = 0;
   }
   EACH_ROW(mine) {

@@ -83,7 +83,8 @@ static int64_t room_of(const Backward& all) {
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
-static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {
+static void backward_products(const Backward& all, int64_t first, const Share& share,
+                              int part) {
   if (all.d_operand_0) {
     const int64_t widths[] = {all.H, all.H, all.H, all.H};
     product<1>(all.panel_1, 1, all.I, widths, share,
@@ -116,9 +117,13 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
 static void backward_sums(void* data, int part, int parts) {
   const Backward& all = *(const Backward*)data;
   const real* pile = all.piles;
-  if (all.outer_0) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.I, all.outer_0, false, part, parts);
+  if (all.outer_0)
+    from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.I,
+               all.outer_0, false, part, parts);
   pile += pile_size(1, 4 * all.H, all.I);
-  if (all.outer_1) from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.H, all.outer_1, false, part, parts);
+  if (all.outer_1)
+    from_piles(pile, all.pile, all.together ? 1 : all.threads, 1, 4 * all.H, all.H,
+               all.outer_1, false, part, parts);
   pile += pile_size(1, 4 * all.H, all.H);
 }
 

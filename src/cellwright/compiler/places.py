@@ -31,9 +31,9 @@ class Place:
 class OuterSum:
     """Gradients of matrices: the sum over all rows of outer(d, v), `op` says whether block by block.
 
-    `d` is an offset in the gradients' array, `size` its columns, `width` those of v. `targets`: the matrices whose
-    rows these are, from the top, with their rows. A matrix that is in several sums is alone in each; `first` is
-    its first sum.
+    `d` is an offset in the gradients' array, `size` its columns, `width` those of v. `targets`: the matrices
+    whose rows these are, from the top, with their rows. A matrix that is in several sums is alone in each;
+    `first` is its first sum.
     """
 
     op: str
@@ -72,9 +72,9 @@ class FeedBlock:
 class Recurrence:
     """Both routines, and what the caller must know of their arrays.
 
-    `kept`: width of the array of kept values that found no feed's place. `d`: width of the gradients' array, which
-    products after each chunk of steps read; `d_of`: offset by feed; `sum_of`: offset in the sums by weight (or feed,
-    for its bias); `outers`: the gradients of all matrices.
+    `kept`: width of the array of kept values that found no feed's place. `d`: width of the gradients' array,
+    which products after each chunk of steps read; `d_of`: offset by feed; `sum_of`: offset in the sums by
+    weight (or feed, for its bias); `outers`: the gradients of all matrices.
     """
 
     forward: Routine

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from cellwright.compiler.build import Builder
 from cellwright.compiler.derive import Adjoint, derive
-from cellwright.compiler.dims import ONE, ZERO, Dim
+from cellwright.compiler.dims import ZERO, Dim
+from cellwright.compiler.gradients import GradientLayout
 from cellwright.compiler.graph import Graph, Node
 from cellwright.compiler.hoist import Hoisted
 from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
 from cellwright.compiler.lower import lower
 from cellwright.compiler.ops import COMPARISONS
-from cellwright.compiler.places import FeedBlock, OuterSum, Place, Recurrence, Routine, sum_of_dims, width
+from cellwright.compiler.places import FeedBlock, Place, Recurrence, Routine, width
 from cellwright.compiler.simplify import copy_node, read_by
 
 
 def make_recurrence(hoisted: Hoisted, seen: tuple[str, ...] = ()) -> Recurrence:
-    """Both routines of a hoisted step. `seen`: names of the values that it returns after the states, to be given
-    out at every step; then nothing is kept for a way back."""
+    """Both routines of a hoisted step. `seen`: names of the values that it returns after the states, to be
+    given out at every step; then nothing is kept for a way back."""
     return _Maker(hoisted, seen).make()
 
 
@@ -64,11 +65,11 @@ class _Maker:
         self.gradient = {names[leaf]: self._own(builder, at[g]) for leaf, g in self.vectors.items()}
         feeds = {f.name for f in self.hoisted.feeds}
         for leaf in self.step.nodes:
-            if leaf.op == "state" or (leaf.op == "input" and leaf.name in feeds):
-                if (leaf.op, leaf.name) not in self.gradient:
-                    self.gradient[(leaf.op, leaf.name)] = _zero(builder, leaf)
+            carried = leaf.op == "state" or (leaf.op == "input" and leaf.name in feeds)
+            if carried and (leaf.op, leaf.name) not in self.gradient:
+                self.gradient[(leaf.op, leaf.name)] = _zero(builder, leaf)
         self.outers = {
-            name: [(op, self._own(builder, at[d]), at[v]) for op, d, v in outers]
+            name: [(op, self._own(builder, at[d]), self._stored(builder, at[v])) for op, d, v in outers]
             for name, outers in self.matrices.items()
         }
         self.nodes = tuple(builder.nodes)
@@ -80,6 +81,12 @@ class _Maker:
         op = builder.nodes[k].op
         bare = op in ANY_LEAF or ALL[op].kind in ("product", "along", "arrange")
         return builder.add("copy", k) if bare else k
+
+    @staticmethod
+    def _stored(builder: Builder, k: int) -> int:
+        """A product's operand is a leaf or lies somewhere: a rearrangement does not, so it is written out."""
+        op = builder.nodes[k].op
+        return builder.add("copy", k) if op not in ANY_LEAF and ALL[op].kind == "arrange" else k
 
     def _choose_kept(self) -> None:
         """Walk back from the gradients: a forward value is kept unless it is cheap from what is there."""
@@ -202,8 +209,9 @@ class _Maker:
         return seen
 
     def _backward(self, forward: Routine, kept_width: Dim) -> Recurrence:
-        d_of, d_stores, total = self._layout_of_d()
-        sum_of, sums, sums_width = self._layout_of_sums()
+        layout = GradientLayout(self)
+        d_of, d_stores, total = layout.of_d()
+        sum_of, sums, sums_width = layout.of_sums()
         stores = [
             (self.gradient[("state", s.name)], Place(f".carry {s.name}", "carry_out"))
             for s in self.step.states
@@ -223,7 +231,7 @@ class _Maker:
             tuple((place[k], p) for k, p in stores),
             tuple((place[k], offset) for k, offset in sums),
         )
-        outers = (*self._of_feeds(d_of), *self._of_weights())
+        outers = (*layout.of_feeds(d_of), *layout.of_weights())
         sums_of = (sums_width, d_of, sum_of, outers)
         return Recurrence(forward, backward, self.blocks, kept_width, total, *sums_of, self._widths())
 
@@ -231,7 +239,9 @@ class _Maker:
         """Of the states and of what is given out."""
         shown = self.returns[len(self.step.states) :]
         widths = {n.name: width(n) for n in self.step.states}
-        return widths | {f".seen {name}": width(self.nodes[k]) for name, k in zip(self.seen, shown, strict=True)}
+        return widths | {
+            f".seen {name}": width(self.nodes[k]) for name, k in zip(self.seen, shown, strict=True)
+        }
 
     def _copy_back(
         self,
@@ -259,93 +269,10 @@ class _Maker:
             else:
                 self._copy(builder, k, place, loads)
 
-    def _operand_place(self, v: int) -> Place:
+    def operand_place(self, v: int) -> Place:
+        """Where a product's operand lies."""
         node = self.nodes[v]
         return self.places[(node.op, node.name)] if node.op in ANY_LEAF else self.slots[v]
-
-    def _layout_of_d(self) -> tuple[dict[str, Dim], list[tuple[int, Place]], Dim]:
-        """Gradients of feeds first, block by block; then those of other products. Plain inputs have arrays."""
-        self.d_at: dict[int, Dim] = {}
-        d_of: dict[str, Dim] = {}
-        stores: list[tuple[int, Place]] = []
-        total = ZERO
-        for name in [self.hoisted.feeds[k].name for block in self.blocks for k in block.feeds]:
-            # A feed keeps a column of its own even if it shares its gradient: its block stays one block.
-            k = self.gradient[("input", name)]
-            stores.append((k, Place(".d", "ring", total)))
-            self.d_at.setdefault(k, total)
-            d_of[name] = total
-            total = total + width(self.nodes[k])
-        for k in dict.fromkeys(d for rows in self.outers.values() for _, d, _ in rows):
-            if k not in self.d_at:
-                stores.append((k, Place(".d", "ring", total)))
-                self.d_at[k] = total
-                total = total + width(self.nodes[k])
-        for outside in self.hoisted.outside:
-            if outside.kind == "input" and ("input", outside.name) in self.gradient:
-                stores.append((self.gradient[("input", outside.name)], Place(f".d {outside.name}", "step")))
-        return d_of, stores, total
-
-    def _of_feeds(self, d_of: dict[str, Dim]) -> list[OuterSum]:
-        """The gradients of the hoisted products' matrices, block by block."""
-        found = []
-        for number, block in enumerate(self.blocks):
-            feeds = [self.hoisted.feeds[k] for k in block.feeds]
-            rows = [width(self.nodes[self.gradient[("input", f.name)]]) for f in feeds]
-            matrix = self.hoisted.graph.nodes[feeds[0].matrix]
-            blocks = matrix.shape[0] if len(matrix.shape) == 3 else ONE
-            op = "outer" if len(matrix.shape) == 2 else "outer_blocks"
-            v = Place(f".operand_{number}", "step")
-            operand = self.hoisted.graph.nodes[feeds[0].operand]
-            targets = tuple((f.name, r) for f, r in zip(feeds, rows, strict=True))
-            found.append(OuterSum(op, d_of[feeds[0].name], block.width, v, width(operand), targets, blocks))
-        return found
-
-    def _of_weights(self) -> list[OuterSum]:
-        """Those of the matrices in the loop; matrices of one operand whose d adjoin are one sum."""
-        found: list[OuterSum] = []
-        runs: dict[Place, dict[Dim, tuple[str, Dim, Dim]]] = {}
-        for name, rows in self.outers.items():
-            for number, (op, d, v) in enumerate(rows):
-                size, of, start = width(self.nodes[d]), width(self.nodes[v]), self.d_at[d]
-                place = self._operand_place(v)
-                run = runs.setdefault(place, {})
-                if op == "outer" and len(rows) == 1 and start not in run:
-                    run[start] = (name, size, of)
-                else:
-                    matrix = self._matrix(name)
-                    blocks = matrix.shape[0] if op == "outer_blocks" else ONE
-                    found.append(OuterSum(op, start, size, place, of, ((name, size),), blocks, number == 0))
-        for place, run in runs.items():
-            ends = {start + size for start, (_, size, _) in run.items()}
-            for start in [s for s in run if s not in ends]:
-                members, at = [], start
-                while at in run:
-                    name, size, of = run[at]
-                    members.append((name, size))
-                    at = at + size
-                whole = sum_of_dims([size for _, size in members])
-                found.append(OuterSum("outer", start, whole, place, of, tuple(members)))
-        return found
-
-    def _matrix(self, name: str) -> Node:
-        return next(n for n in self.nodes if n.op == "parameter" and n.name == name)
-
-    def _layout_of_sums(self) -> tuple[dict[str, Dim], list[tuple[int, Dim]], Dim]:
-        sum_of: dict[str, Dim] = {}
-        sums: list[tuple[int, Dim]] = []
-        total = ZERO
-        wanted = [(n, k) for (kind, n), k in self.gradient.items() if kind == "parameter"]
-        wanted += [
-            (f.name, self.gradient[("input", f.name)])
-            for f in self.hoisted.feeds
-            if f.bias is not None and ("input", f.name) in self.gradient
-        ]
-        for name, k in wanted:
-            sum_of[name] = total
-            sums.append((k, total))
-            total = total + width(self.nodes[k])
-        return sum_of, sums, total
 
 
 def _feed_blocks(hoisted: Hoisted) -> tuple[FeedBlock, ...]:

@@ -113,6 +113,9 @@ class Packed(Layer):
         if not self.bias:
             zero = getattr(self, "weight_hh" + end).new_zeros(self.hidden_size)
             return dict.fromkeys((*(f"b{g}" for g in self.gates), *self.recurrent_bias.values()), zero)
+        if not self.recurrent_bias:
+            both = getattr(self, "bias_ih" + end) + getattr(self, "bias_hh" + end)
+            return {f"b{gate}": b for gate, b in zip(self.gates, rows_of(both, len(self.gates)), strict=True)}
         first = rows_of(getattr(self, "bias_ih" + end), len(self.gates))
         second = rows_of(getattr(self, "bias_hh" + end), len(self.gates))
         named: dict[str, Tensor] = {}

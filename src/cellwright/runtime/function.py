@@ -181,7 +181,8 @@ def carry_back(
     kept: list[Tensor],
     seeds: list[Tensor],
 ) -> list[Tensor]:
-    """The gradients of tensors from those of y, last states, recorded values; empty where there is no need."""
+    """The gradients of tensors from those of y, last states, recorded values; empty where there is no
+    need."""
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, tensors, lengths, resets)
     with _differentiable():

@@ -1,6 +1,7 @@
 """The CPU backend: any cell over whole sequences, forward and back, as compiled C++. Floor 2.
 
-Refuses other devices and types, empty sequences, gate values with derivatives, machines without a C++ compiler.
+Refuses other devices and types, empty sequences, gate values with derivatives, machines without a C++
+compiler.
 """
 
 from __future__ import annotations

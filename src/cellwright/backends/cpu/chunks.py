@@ -36,8 +36,8 @@ class Packing:
             f"    const int64_t widths[] = {{{', '.join(self.widths)}}};",
             f"    const real* matrices[] = {{{', '.join(self.matrices)}}};",
             f"    const bool turned[] = {{{turned}}};",
-            f"    pack<{self.gates}>(all.panel_{k}, {self.blocks}, {self.units}, {len(self.widths)}, widths, matrices,"
-            " turned, part, parts);",
+            f"    pack<{self.gates}>(all.panel_{k}, {self.blocks}, {self.units}, {len(self.widths)}, widths,"
+            " matrices, turned, part, parts);",
             "  }",
         ]
 
@@ -104,10 +104,12 @@ def _feeds(chunks: Chunks, panel: int) -> list[str]:
         row = f"(first * all.B + row) * ({size_text(node.shape[0] if node.shape else ONE)})"
         biases = [f"all.bias_{k}" if chunks.hoisted.feeds[k].bias is not None else "0" for k in block.feeds]
         count = len(block.feeds)
+        panels = ", ".join(f"all.panel_{first + k}" for k in range(count))
+        width = size_text(block.width)
         lines += [
             "{",
             f"  const int64_t widths[] = {{{packings[0].widths[0]}}};",
-            f"  const real* const panels[] = {{{', '.join(f'all.panel_{first + k}' for k in range(count))}}};",
+            f"  const real* const panels[] = {{{panels}}};",
             f"  const real* const biases[] = {{{', '.join(biases)}}};",
             f"  const int64_t units[] = {{{', '.join(p.units for p in packings)}}};",
             f"  const int64_t offsets[] = {{{', '.join(size_text(o) for o in block.offsets)}}};",
@@ -115,7 +117,7 @@ def _feeds(chunks: Chunks, panel: int) -> list[str]:
             f"    product<1>(panels[k], {packings[0].blocks}, units[k], widths, share,",
             f"      [&](int term, int64_t row) -> const real* {{ return all.operand_{number} + {row}; }},",
             "      [&](int64_t row, int64_t unit, auto count, const V* result) {",
-            f"        real* const to = all.feed_{number} + ((first & all.window) * all.B + row) * ({size_text(block.width)});",
+            f"        real* const to = all.feed_{number} + ((first & all.window) * all.B + row) * ({width});",
             "        const V bias = biases[k] ? load(biases[k] + unit, count) : (V){};",
             "        store(to + offsets[k] + unit, result[0] + bias, count);",
             "      });",
@@ -178,7 +180,8 @@ def _back(chunks: Chunks, body: Body, panel: int) -> list[str]:
         "\n".join(
             [
                 "// The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.",
-                "static void backward_products(const Backward& all, int64_t first, const Share& share, int part) {",
+                "static void backward_products(const Backward& all, int64_t first, const Share& share,",
+                "                              int part) {",
                 *(f"  {line}" for line in lines),
                 "}\n",
             ]
@@ -232,8 +235,9 @@ def _sums(made: Recurrence) -> str:
     for k, outer in enumerate(made.outers):
         add = "false" if outer.first else "true"
         lines += [
-            f"  if (all.outer_{k}) from_piles(pile, all.pile, all.together ? 1 : all.threads, {_sizes_of(outer)}, all.outer_{k},"
-            f" {add}, part, parts);",
+            f"  if (all.outer_{k})",
+            f"    from_piles(pile, all.pile, all.together ? 1 : all.threads, {_sizes_of(outer)},",
+            f"               all.outer_{k}, {add}, part, parts);",
             f"  pile += pile_size({_sizes_of(outer)});",
         ]
     return "\n".join(

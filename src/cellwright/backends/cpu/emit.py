@@ -43,7 +43,8 @@ class Program:
 
 @lru_cache(maxsize=256)
 def emit(graph: Graph, record: tuple[str, ...] = ()) -> Program:
-    """Everything a graph needs to run here; `record` names values to give out at every step, without a way back."""
+    """Everything a graph needs to run here; `record` names values to give out at every step, without a way
+    back."""
     seen = tuple(graph.named[name] for name in record)
     hoisted = hoist(replace(graph, returns=(*graph.returns, *seen)))
     made = make_recurrence(hoisted, record)
@@ -100,8 +101,8 @@ typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, i
 #define REST __asm__ volatile("" ::: "memory")
 #endif
 
-// What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for one
-// thread's cache, its own units of all rows, with the others at its side (`together`).
+// What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for
+// one thread's cache, its own units of all rows, with the others at its side (`together`).
 template <class All> INLINE Share share_of(const All& all, int part, int parts) {
   if (all.together) return {all.rows, all.B, part, parts};
   const int64_t begin = all.B * part / parts, end = all.B * (part + 1) / parts;
@@ -134,8 +135,8 @@ INLINE const real* previous(const real* history, const real* start, int64_t step
 }
 
 // A state before a step: what the step before left, or where a sequence begins anew, its fresh state.
-template <class All>
-INLINE const real* before(const All& all, const real* history, const real* start, const real* fresh, int64_t step,
+template <class All> INLINE const real* before(const All& all, const real* history, const real* start, const
+real* fresh, int64_t step,
                           int64_t row, int64_t size, int64_t ring) {
   if (all.resets && all.resets[step * all.B + row]) return fresh + row * size;
   return previous(history, start, step, row, all.B, size, ring);
@@ -147,7 +148,8 @@ INLINE void begin_anew(real* carry, real* fresh, int64_t size) {
 }
 
 // All steps and rows of a chunk that are real: row (step - first) * B + row of an array with a row for each.
-template <class All> INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t* marks) {
+template <class All>
+INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t* marks) {
   int64_t count = 0;
   for (int64_t step = first; step < first + all.chunk && step < all.T; step++)
     for (int64_t n = 0; n < share.count && steps_of(all, share.rows[n]) > step; n++)

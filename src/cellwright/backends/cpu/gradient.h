@@ -14,12 +14,13 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
   return up(size, OUTER_N) * OUTER_N + up(width, OUTER_R) * OUTER_R;
 }
 
+// The rows of a chunk are summed by themselves first: one long sum would lose digits.
 static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
   V sum[OUTER_R][OUTER_W];
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++)
 #pragma GCC unroll 16
-    for (int w = 0; w < OUTER_W; w++) sum[r][w] = load(pile + (r * OUTER_W + w) * L, All());
+    for (int w = 0; w < OUTER_W; w++) sum[r][w] = (V){};
   const real* p[OUTER_R];
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++) p[r] = v + r;
@@ -27,7 +28,7 @@ static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++)
 #pragma GCC unroll 16
-    for (int w = 0; w < OUTER_W; w++) store(pile + (r * OUTER_W + w) * L, sum[r][w], All());
+    for (int w = 0; w < OUTER_W; w++) collect(pile + (r * OUTER_W + w) * L, sum[r][w], All());
 }
 
 // Columns begin .. end of rows of reals, laid out by tiles of N, what is past `size` filled up with zeros.

@@ -28,9 +28,9 @@ SMALL = 200_000
 # every gradient of a matrix once, which must not weigh.
 FORWARD_ROWS = 64
 BACKWARD_ROWS = 256
-# Weights of this many bytes would be read past one thread's second cache at every step: when its rows are as few
-# as this, threads share the units and wait for each other. On 2 cores with 512 kB each that took 0.86 of the time at
-# (35, 20, 650, 650) and 0.82 at (50, 8, 1024, 1024), but 1.04 at (200, 32, 256, 512).
+# Weights of this many bytes would be read past one thread's second cache at every step: when its rows are as
+# few as this, threads share the units and wait for each other. On 2 cores with 512 kB each that took 0.86 of
+# the time at (35, 20, 650, 650) and 0.82 at (50, 8, 1024, 1024), but 1.04 at (200, 32, 256, 512).
 LARGE = 2 << 20
 TOGETHER_ROWS = 16
 # What an entry says it needs: reals of packed matrices, of one thread's sums, of its packed rows.
@@ -42,8 +42,8 @@ class Given:
     """The tensors of one call, in the program's order.
 
     operands: [T, B, K] per feed block; matrices and biases per feed; inputs [T, B, size] and weights that the
-    step reads itself; starts [B, size] per state; lengths [B] int64 or None; resets [T, B] bool or None, and with
-    them a fresh [B, size] per state (else none).
+    step reads itself; starts [B, size] per state; lengths [B] int64 or None; resets [T, B] bool or None, and
+    with them a fresh [B, size] per state (else none).
     """
 
     operands: tuple[Tensor, ...]
@@ -170,8 +170,8 @@ def _pool() -> ctypes.CDLL:
 
 @dataclass(frozen=True)
 class Run:
-    """How one call is cut: threads, whether they share the rows' units instead of the rows, and the steps of a
-    chunk each way."""
+    """How one call is cut: threads, whether they share the rows' units instead of the rows, and the steps of
+    a chunk each way."""
 
     steps: int
     batch: int
@@ -244,8 +244,8 @@ def forward(k: Kernel, given: Given, keep: bool) -> Results:
 
 @dataclass(frozen=True)
 class Found:
-    """What the way back gives; None where it was not wanted. `outers`: [rows, columns] in the program's order;
-    `sums`: gradients of vectors side by side."""
+    """What the way back gives; None where it was not wanted. `outers`: [rows, columns] in the program's
+    order; `sums`: gradients of vectors side by side."""
 
     operands: tuple[Tensor | None, ...]
     outers: tuple[Tensor | None, ...]
@@ -273,8 +273,8 @@ def backward(
     )
     outers: list[Tensor | None] = []
     for n, (o, want) in enumerate(zip(w.outers, wanted[1], strict=True)):
-        fresh = _new((o.rows, o.columns), like) if want and o.first == n else None
-        outers.append(fresh if o.first == n else outers[o.first])
+        own = _new((o.rows, o.columns), like) if want and o.first == n else None
+        outers.append(own if o.first == n else outers[o.first])
     inputs = tuple(_new(tuple(v.shape), like, ragged) for v in given.inputs)
     fresh = tuple(like.new_zeros((run.batch, v.shape[-1])) for v in given.fresh)
     totals = torch.empty((run.threads, w.total), dtype=torch.float64)

@@ -1,7 +1,8 @@
 """The loops over time, forward and back, and the entries that ctypes calls. Floor 2.
 
-Steps go in chunks: what needs no state is computed for all rows of a chunk at once, before its steps (the hoisted
-products) or after them (the gradients of matrices and of the hoisted products' operands), while they are in cache.
+Steps go in chunks: what needs no state is computed for all rows of a chunk at once, before its steps (the
+hoisted products) or after them (the gradients of matrices and of the hoisted products' operands), while they
+are in cache.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ static void backward_through_time(void* data, int part, int parts) {{
       }}
       wait_for_all(all, share);
     }}{products if chunks.products else ""}
-    if (step % 32 == 0)
+    if (step % 32 == 0 || share.count > 32)
       for (int64_t k = 0; k < size; k++) totals[k] += sums[k], sums[k] = 0;
   }}
   EACH_ROW(mine) {{
@@ -127,7 +128,8 @@ static void backward_through_time(void* data, int part, int parts) {{
 
 
 MARKS = """
-  int32_t* const marks = all.marks + (all.together ? part * all.chunk * all.B : all.chunk * (mine.rows - all.rows));"""
+  const int64_t first_mark = all.together ? part * all.B : mine.rows - all.rows;
+  int32_t* const marks = all.marks + all.chunk * first_mark;"""
 PILES = """
   real* const piles = all.piles + (all.together ? 0 : part * all.pile);
   const int64_t zero = all.pile * share.part / share.parts, zeros = all.pile * (share.part + 1) / share.parts;

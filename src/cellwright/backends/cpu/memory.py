@@ -1,8 +1,9 @@
 """Memory of the kernels: blocks that are taken again once nobody holds them. Floor 2.
 
 A fresh large array costs a page fault for every page that is first written, as much as a small kernel's work.
-A tensor from here owns its block until the last reference to its storage goes; then the block waits for the next
-call of about its size. What waits never exceeds the most that was lately in use at once; the oldest goes first.
+A tensor from here owns its block until the last reference to its storage goes; then the block waits for the
+next call of about its size. What waits never exceeds the most that was lately in use at once; the oldest goes
+first.
 """
 
 from __future__ import annotations

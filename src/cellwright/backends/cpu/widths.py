@@ -14,8 +14,8 @@ from cellwright.compiler.dims import Dim
 
 @dataclass(frozen=True)
 class Outer:
-    """A sum of outer products: its gradient [rows, columns], the place of the first sum into the same gradient,
-    the matrices' names and their rows."""
+    """A sum of outer products: its gradient [rows, columns], the place of the first sum into the same
+    gradient, the matrices' names and their rows."""
 
     rows: int
     columns: int
