@@ -74,10 +74,10 @@ def page(rows: Iterable[Row]) -> str:
         latest[_key(row)] = row
     machines: dict[str, list[Row]] = {}
     for row in latest.values():
-        machines.setdefault(_machine(row), []).append(row)
+        machines.setdefault(machine_of(row), []).append(row)
     parts = [HEAD, *([] if machines else [NOTHING])]
     for machine, own in machines.items():
-        parts.append(f"\n## {machine}\n\n{_versions(own)}\n")
+        parts.append(f"\n## {machine}\n\n{versions_of(own)}\n")
         parts += [f"\n{table}" for case in TABLES if (table := _table(case, own)) is not None]
     return "".join(parts)
 
@@ -97,16 +97,16 @@ def main(check: bool) -> int:
 def _key(row: Row) -> tuple[object, ...]:
     """What is measured again by a later row: the same thing at the same size against the same peers."""
     names = ("case", "cell", "T", "B", "I", "H", "dtype")
-    return (_machine(row), *(row.get(name) for name in names), *row.get("ms", ()))
+    return (machine_of(row), *(row.get(name) for name in names), *row.get("ms", ()))
 
 
-def _machine(row: Row) -> str:
+def machine_of(row: Row) -> str:
     about = row["machine"]
     units = ", ".join(about["vectors"]) or "no vector units known"
     return f"{about['cpu']} ({units}): {row['threads']} of {about['processors']} processors"
 
 
-def _versions(rows: Sequence[Row]) -> str:
+def versions_of(rows: Sequence[Row]) -> str:
     """One line about all rows of a machine."""
     kinds = sorted({", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in rows})
     commits = ", ".join(sorted({row["commit"] for row in rows}))
