@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -292,3 +293,23 @@ def test_weights_of_inference_mode_do_not_count_and_are_let_through() -> None:
         wanted = layer(torch.ones(2, 3))[0]
     y = [stream.push(torch.ones(3)) for _ in range(2)]
     torch.testing.assert_close(torch.stack(y), wanted.clone(), **CLOSE[torch.float32])
+
+
+def test_a_door_holds_on_to_nothing() -> None:
+    """Whatever it answers, the counts of references are afterwards what they were."""
+    layer, carried, door = door_of()
+    x = torch.randn(4, dtype=torch.float64)
+    array, out, into = x.numpy(), torch.empty(5, dtype=torch.float64), np.empty(5)
+    held = (x, array, out, into, None, NotImplemented, np.dtype(np.float64), door, *layer.parameters())
+
+    def push() -> None:
+        door(x, None), door(array, None), door(x, out), door(array, into)
+        door(x[:2], None), door(None, None), door(x, x), door(x, array)
+
+    push()
+    before = [sys.getrefcount(v) for v in held]
+    for _ in range(2000):
+        push()
+    after = [sys.getrefcount(v) for v in held]
+    assert all(abs(b - a) < 20 for a, b in zip(before, after, strict=True))
+    assert carried.steps == 4 * 2001
