@@ -47,11 +47,13 @@ class Blocks:
             self.in_use += size
             self._peak = max(self._peak, self.in_use)
             self.most = max(self.most, self._peak)
-            for key in reversed(self._idle):
-                if len(self._idle[key]) == size:
-                    self.waiting -= size
-                    return self._idle.pop(key)
-            self._trim(self.most - self.in_use)
+            fits = [k for k, block in self._idle.items() if size <= len(block) <= 2 * size]
+            if fits:
+                block = self._idle.pop(min(fits, key=lambda k: (len(self._idle[k]), -k)))
+                self.waiting -= len(block)
+                self.in_use += len(block) - size
+                return block
+            self._trim(self.most - size)
         return _pages(size)
 
     def _give(self, block: mmap.mmap) -> None:
@@ -63,7 +65,7 @@ class Blocks:
             if self.in_use == 0:
                 # One unusual call is forgotten within a few.
                 self.most, self._peak = max(self._peak, self.most // 2), 0
-            self._trim(self.most - self.in_use)
+            self._trim(self.most)
 
     def _trim(self, allowed: int) -> None:
         while self.waiting > allowed and self._idle:
