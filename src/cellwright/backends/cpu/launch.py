@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -351,10 +352,13 @@ def _call(
     pointers[:FIXED] = [None if v is None else v.data_ptr() for v in (rows, lengths, resets)]
     needs = NEEDS()
     k.needs[name](numbers, pointers, needs)
-    arrays["scratch"] = like.new_empty(run.batch * w.scratch[name])
-    arrays["panels"] = _new((needs[0],), like)
     piles = needs[1] if run.together else run.threads * needs[1]
-    arrays["piles"], arrays["room"] = _new((piles,), like), _new((run.threads * needs[2],), like)
+    sizes = {"panels": needs[0], "piles": piles, "room": run.threads * needs[2]}
+    sizes |= {"scratch": run.batch * w.scratch[name]}
+    # One block for all that ends with the call; each part begins at a cache line.
+    ends = list(accumulate(-(-size // 16) * 16 for size in sizes.values()))
+    work = _new((ends[-1],), like)
+    arrays.update(zip(sizes, work.tensor_split(ends[:-1]), strict=True))
     listed = run.threads if run.together else 1
     arrays["marks"] = torch.empty(listed * chunk * run.batch, dtype=torch.int32)
     arrays["gate"] = torch.zeros(16, dtype=torch.int64)

@@ -9,10 +9,10 @@ first.
 from __future__ import annotations
 
 import mmap
-import weakref
 from collections import OrderedDict
 from math import prod
-from threading import Lock
+from threading import RLock
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +23,23 @@ LEAST = 1 << 16
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
+class _Lease(np.ndarray[Any, Any]):
+    """What a tensor's storage holds on to: gives the block back when it goes (a finalizer costs twice as much)."""
+
+    blocks: Blocks | None = None
+    block: mmap.mmap | None = None
+
+    def __del__(self) -> None:
+        if self.blocks is not None and self.block is not None:
+            self.blocks.give(self.block)
+
+
 class Blocks:
     """Blocks of pages by size; `waiting` and `in_use` are bytes."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        # Again by the same thread: a collection of garbage may give a block back while one is taken.
+        self._lock = RLock()
         self._idle: OrderedDict[int, mmap.mmap] = OrderedDict()
         self._count = self.waiting = self.in_use = self.most = self._peak = 0
 
@@ -38,9 +50,9 @@ class Blocks:
         if size < LEAST or torch.are_deterministic_algorithms_enabled():
             return torch.empty(shape, dtype=dtype)
         block = self._block(_rounded(size))
-        view = np.frombuffer(block, dtype=_NUMPY[dtype], count=prod(shape))
-        weakref.finalize(view, self._give, block).atexit = False
-        return torch.from_numpy(view).view(shape)
+        lease = np.frombuffer(block, dtype=_NUMPY[dtype], count=size // dtype.itemsize).view(_Lease)
+        lease.blocks, lease.block = self, block
+        return torch.from_numpy(lease).view(shape)
 
     def _block(self, size: int) -> mmap.mmap:
         with self._lock:
@@ -56,7 +68,7 @@ class Blocks:
             self._trim(self.most - size)
         return _pages(size)
 
-    def _give(self, block: mmap.mmap) -> None:
+    def give(self, block: mmap.mmap) -> None:
         with self._lock:
             self.in_use -= len(block)
             self.waiting += len(block)
