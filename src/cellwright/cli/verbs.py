@@ -48,6 +48,7 @@ VERBS = (
     Row("generate", "let a trained text model write", MODELS),
     Row("stream", "let a trained model answer live: a line in, a line out", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
+    Row("inspect", "the gates of a trained model on one input, as a page to step through", LOOKING),
     Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
     Row("describe", "parameters, multiply-adds and memory; a cell beside others", LOOKING),
     Row("data", "the bundled samples", MACHINE),
@@ -61,7 +62,7 @@ TASKS = (
     Row("generate", "more text like a text file"),
 )
 WITH_TASK = ("train", "compare")
-LATER_VERBS = ("inspect", "tune")
+LATER_VERBS = ("tune",)
 LATER_TASKS = ("tag", "translate", "transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 

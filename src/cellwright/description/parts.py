@@ -257,12 +257,12 @@ def _of_network(network: nn.Module) -> Iterator[Part]:
 def _of_layer(layer: Layer, name: str) -> Iterator[Part]:
     for index in range(layer.num_layers):
         for end in ("", "_reverse")[: layer.directions]:
-            sizes = layer.sizes(index)
+            sizes, cell = layer.sizes(index), layer.frame.cells[index]
             place = (f"{name}.{index}" if name else f"layer {index}") + end.replace("_", " ")
-            part = _of_cell(layer.cell, sizes["H"], sizes["I"], place)
+            part = _of_cell(cell, sizes["H"], sizes["I"], place)
             real = sum(p.numel() for n, p in layer.named_parameters() if n.endswith(f"_l{index}{end}"))
             read = _read(layer, index, bool(end))
-            yield _of_cell(layer.cell, sizes["H"], sizes["I"], place, real - part.parameters, read)
+            yield _of_cell(cell, sizes["H"], sizes["I"], place, real - part.parameters, read)
 
 
 def _read(layer: Layer, index: int, reverse: bool) -> int:

@@ -66,7 +66,7 @@ def picture(series: Series, windows: Windows, forecasts: Floats, baseline: Float
     lead = min(int(origins[0]), max(horizon, ROWS - horizon * len(origins)), 2 * windows.extent.reach)
     start, stop = int(origins[0]) - lead, int(origins[-1]) + horizon
     rows = origins[:, None] - start + np.arange(horizon)
-    steps = _written(series.stamps[start:stop]) if series.stamps is not None else range(start + 1, stop + 1)
+    steps = written(series.stamps[start:stop]) if series.stamps is not None else range(start + 1, stop + 1)
     return [
         {
             "target": name,
@@ -95,7 +95,8 @@ def _times(name: str, stamps: Stamps) -> pl.Series:
     return times.cast(pl.Date) if _midnight(stamps) else times
 
 
-def _written(stamps: Stamps) -> Sequence[str]:
+def written(stamps: Stamps) -> Sequence[str]:
+    """Stamps as people write them: dates where all of them are at midnight."""
     unit = "datetime64[D]" if _midnight(stamps) else "datetime64[m]"
     return [str(stamp).replace("T", " ") for stamp in stamps.astype(unit)]
 

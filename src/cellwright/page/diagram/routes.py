@@ -108,11 +108,22 @@ class Routes:
                     side = "left"
                 else:
                     columns.append((low, high))
-            while ring and (b, f"{side} {end}") in taken:
-                end += SPREAD if start > end else -SPREAD
-            taken |= {(b, side), (b, f"{side} {end}")}
+            # Another wire has the port, or comes along at its height: the port is beside it.
+            beside = SPREAD if start > end else -SPREAD
+            places = [end + k * beside for k in (0, 1, 2, -1, -2)] if b.part is not None else [end]
+            crowded = {
+                p
+                for p in places
+                if (b, f"{side} {p}") in taken or (side == "left" and self._begins(a, start, p))
+            }
+            end = next((p for p in places if p not in crowded), end)
+            taken.add((b, f"{side} {end}"))
             found.append(_Piece(a, b, start, end, side))
         return found
+
+    def _begins(self, a: Item, start: float, end: float) -> bool:
+        others = (item for item in self.columns.columns[a.column] if item.net != a.net)
+        return start != end and any(abs(self.y[item] - end) < 1 for item in others)
 
     def _free(self, a: Item, b: Item, start: float) -> bool:
         """Whether a wire can run at its height to the middle of b's column, and then straight to b."""

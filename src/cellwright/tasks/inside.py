@@ -1,0 +1,192 @@
+"""From a trained estimator and an input to the inside of its network: what its layer reads. Floor 6.
+
+Refuses networks without a recurrent layer, and inputs that the estimator itself would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from cellwright.errors import DataError, SettingError
+from cellwright.inspect.inside import Inside
+from cellwright.page.numbers import number
+from cellwright.samples import names as samples
+from cellwright.tasks import classify_code, forecast_facts
+from cellwright.tasks.base import Estimator
+from cellwright.tasks.classify_examples import from_json, normal
+from cellwright.tasks.forecast_read import whole
+from cellwright.tasks.forecast_show import written
+from cellwright.tasks.generate_write import Writer
+from cellwright.tasks.loop import evaluating
+from cellwright.tasks.networks import pooled
+from cellwright.tasks.vocab import Vocabulary
+from cellwright.tasks.windows import Windows
+
+EMPTY = "∅"
+LONGEST = 10_000  # tokens of a text file that are read
+
+
+def inside(estimator: Estimator[Any, Any], data: str, row: int = 1) -> Inside:
+    """The inside of a trained estimator's network on one input.
+
+    Args:
+        estimator: fitted or loaded.
+        data: a file as the estimator reads it or the name of a bundled sample; for a task on texts also the
+            text itself.
+        row: which example of a file, from 1.
+
+    Raises:
+        SettingError: the network has no recurrent layer; no such row.
+        DataError: as the estimator's `predict`.
+    """
+    check_is_fitted(estimator)
+    if estimator.TASK not in TASKS:
+        expected = ", ".join(TASKS)
+        raise SettingError("the inside of this task is not shown yet", got=estimator.TASK, expected=expected)
+    if estimator.cell_ is None:
+        got = f"the network `{estimator.cell}`"
+        raise SettingError("there is no recurrent layer to look into", got=got, fix="train a run with a cell")
+    with evaluating(estimator.network_):
+        return TASKS[estimator.TASK](estimator, data, row)
+
+
+def _is_text(data: str) -> bool:
+    """Whether this is meant as a text: no file, no sample, and not the look of a file's name."""
+    if data in samples():
+        return False
+    try:
+        found = Path(data).expanduser().exists()
+    except (OSError, ValueError):
+        found = False
+    return not found and (not Path(data).suffix[1:].isalnum() or any(c.isspace() for c in data.strip()))
+
+
+def _classify(estimator: Any, data: str, row: int) -> Inside:
+    facts, text = estimator.facts_, estimator.facts_["kind"] == "text"
+    part = normal([data]) if text and _is_text(data) else estimator.read(data)
+    part = part.some([_place(row, len(part), data)])
+    network = estimator.network_
+    x, _ = classify_code.encoded(part, facts, estimator.max_length).pad([0])
+    x = x.to(next(network.parameters()).device)
+    read = network.first(x)
+    probabilities = network(x, torch.tensor([len(x)], device=x.device)).softmax(-1)[0]
+    k = int(probabilities.argmax())
+    label, share = from_json(facts["labels"][k]), number(float(probabilities[k]), 3)
+
+    def says(y: Tensor) -> Tensor:
+        lengths = torch.full((y.shape[1],), len(y), device=y.device)
+        logits: Tensor = network.head(pooled(y, lengths, network.pooling, network.recurrent.directions))
+        return logits[:, k]
+
+    said = (
+        f"says {label}, probability {share}; followed: its logit",
+        f"判断为 {label}，概率 {share}；追踪的是它的 logit",
+    )
+    layer = network.recurrent
+    if text:
+        tokens = Vocabulary.from_json(facts["vocabulary"]).tokens(part.texts[0]) or [EMPTY]
+        line = _short(part.texts[0])
+        return Inside(layer, read, tuple(tokens[: len(x)]), says, (f"Text: {line}", f"文本：{line}"), said)
+    return Inside(
+        layer,
+        read,
+        tuple(str(step) for step in range(1, len(x) + 1)),
+        says,
+        (f"Series {row} of {data}", f"{data} 的第 {row} 条序列"),
+        said,
+        signal=torch.from_numpy(part.series[0]),
+        names=tuple(str(k + 1) for k in range(part.series[0].shape[1])),
+    )
+
+
+def _forecast(estimator: Any, data: str, row: int) -> Inside:
+    if row != 1:
+        raise SettingError("a forecast has one input: the end of the data", where="row", got=row, expected=1)
+    facts, network = estimator.facts_, estimator.network_
+    series = estimator.read(data)
+    forecast_facts.refuse_other_data(series, facts)
+    extent = forecast_facts.extent_of(facts)
+    if len(series) < extent.reach:
+        raise forecast_facts.too_short(series, "to forecast from", len(series), extent.reach, extent)
+    known = forecast_facts.known(whole(series), facts, extent.horizon)
+    windows = Windows(series.targets, known, np.array([len(series)]), extent, forecast_facts.bases(facts))
+    x = windows.batch(np.arange(1), answers=False).x.to(next(network.parameters()).device)
+    forecast = windows.forecasts(network(x), np.arange(1))[0]
+    past = series.targets[len(series) - extent.window :]
+    stamps = series.stamps_ahead(extent.horizon)
+    times = range(len(series) - extent.window + 1, len(series) + extent.horizon + 1)
+    steps = written(stamps[-len(x) :]) if stamps is not None else [str(time) for time in times]
+
+    def says(y: Tensor) -> Tensor:
+        added: Tensor = network.head(y[-extent.horizon :])
+        return added.sum((0, 2))
+
+    names = ", ".join(series.names)
+    return Inside(
+        network.recurrent,
+        x,
+        tuple(steps),
+        says,
+        (f"Forecast of {names}", f"预测 {names}"),
+        (
+            f"forecasts the last {extent.horizon} of these steps; followed: the sum of what it adds there",
+            f"预测其中最后 {extent.horizon} 步；追踪的是网络在那里所加之和",
+        ),
+        signal=torch.from_numpy(np.concatenate((past, forecast))),
+        names=tuple(series.names),
+    )
+
+
+def _generate(estimator: Any, data: str, row: int) -> Inside:
+    if row != 1:
+        raise SettingError("a text has one input: its beginning", where="row", got=row, expected=1)
+    network, writer = estimator.network_, Writer(estimator.network_, estimator.facts_)
+    text = data if _is_text(data) else estimator.read(data).text
+    tokens = writer.vocabulary.tokens(text)[:LONGEST]
+    if not tokens:
+        raise DataError("the text is empty", where="INPUT", expected="text to look into")
+    numbers = writer.prompt(text)[:LONGEST] if _is_text(data) else writer.vocabulary.encode(text)[:LONGEST]
+    x = network.embedding(torch.tensor(numbers, device=network.embedding.weight.device)[:, None])
+    y, _, _ = network.recurrent.run(x)
+    shares = network.head(network.features(y[-1])).softmax(-1)[0]
+    k = int(shares.argmax())
+    token, share = repr(writer.vocabulary.all_tokens[k]), number(float(shares[k]), 3)
+
+    def says(y: Tensor) -> Tensor:
+        logits: Tensor = network.head(network.features(y[-1]))
+        return logits.log_softmax(-1)[:, k]
+
+    return Inside(
+        network.recurrent,
+        x,
+        tuple(tokens),
+        says,
+        (f"Text: {_short(text)}", f"文本：{_short(text)}"),
+        (
+            f"expects {token} next, probability {share}; followed: the logarithm of that",
+            f"预期下一个是 {token}，概率 {share}；追踪的是它的对数",
+        ),
+    )
+
+
+TASKS: Mapping[str, Callable[[Any, str, int], Inside]] = {
+    "classify": _classify, "forecast": _forecast, "generate": _generate,
+}  # fmt: skip
+
+
+def _place(row: int, count: int, where: str) -> int:
+    if not 1 <= row <= count:
+        raise SettingError("no such row", where=where[:60], got=row, expected=f"1 to {count}")
+    return row - 1
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."

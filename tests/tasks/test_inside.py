@@ -1,0 +1,96 @@
+"""The inside of each task's network: what is followed is what the network itself says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import cellwright as cw
+from cellwright.tasks.inside import inside
+
+TEXTS = ["good film", "bad film", "a good one", "a bad one"] * 10
+LABELS = ["+", "-", "+", "-"] * 10
+
+
+def test_a_text_to_classify() -> None:
+    model = cw.Classifier(units=6, embedding=5, epochs=1, layers=2).fit(TEXTS, LABELS)
+    found = inside(model, "a good bad film")
+    assert found.steps == ("a", "good", "bad", "film") and found.signal is None
+    assert found.x.shape == (4, 1, 5)
+    y, _, _ = found.layer.run(torch.cat([found.x] * 3, 1))
+    probability = model.predict_proba(["a good bad film"])[0]
+    assert f"says {model.classes_[probability.argmax()]}, " in found.said[0]
+    said = found.read(y)
+    assert said.shape == (3,)
+    both = torch.stack([_logit(model, "a good bad film", k) for k in (0, 1)])
+    torch.testing.assert_close(said[0], both[probability.argmax()])
+
+
+def _logit(model, text: str, k: int) -> torch.Tensor:
+    from cellwright.tasks import classify_code
+    from cellwright.tasks.classify_examples import normal
+
+    x, lengths = classify_code.encoded(normal([text]), model.facts_, 0).pad([0])
+    with torch.no_grad():
+        return model.network_.eval()(x, lengths)[0, k]
+
+
+def test_a_series_to_classify(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) for n in (5, 7, 6, 8) * 5]
+    model = cw.Classifier(units=4, epochs=1).fit(X, [0, 1] * 10)
+    np.savez(tmp_path / "more.npz", x=np.stack([x[:5] for x in X[:3]]), y=[0, 1, 0])
+    found = inside(model, str(tmp_path / "more.npz"), 2)
+    assert found.signal is not None and found.signal.shape == (5, 2)
+    np.testing.assert_allclose(found.signal, X[1][:5].astype(np.float32))
+    assert found.title[0].startswith("Series 2 of ")
+
+
+def test_a_forecast() -> None:
+    wave = 10 + np.sin(np.arange(120) * 2 * np.pi / 8)
+    model = cw.Forecaster(horizon=4, season=8, window=16, units=5, epochs=1).fit(wave)
+    data = [float(v) for v in wave]
+    model.read = lambda name: cw.Forecaster.read(model, np.array(data))  # type: ignore[method-assign]
+    found = inside(model, "the data")
+    assert len(found.steps) == len(found.x) == 20
+    np.testing.assert_allclose(found.signal[:16, 0], wave[-16:])
+    np.testing.assert_allclose(found.signal[16:], model.predict())
+    with torch.no_grad():
+        said = model.network_.eval()(found.x).sum()
+        torch.testing.assert_close(found.read(found.layer.run(found.x)[0])[0], said)
+
+
+def test_a_language_model(tmp_path) -> None:
+    model = cw.Generator(units=8, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+    found = inside(model, "the cat")
+    assert found.steps == tuple("the cat")
+    with torch.no_grad():
+        y = found.layer.run(found.x)[0]
+        logits = model.network_.head(model.network_.features(y[-1]))[0]
+        torch.testing.assert_close(found.read(y)[0], logits.log_softmax(-1).max())
+    file = tmp_path / "more.txt"
+    file.write_text("the mat sat on the cat\n")
+    assert "".join(inside(model, str(file)).steps).startswith("the mat sat")
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "words"),
+    [
+        ("missing.csv", 1, "no such file"),
+        ("the zebra?", 1, "characters that the model does not know"),
+        ("the cat", 2, "a text has one input"),
+    ],
+)
+def test_refusals(data: str, row: int, words: str) -> None:
+    model = cw.Generator(units=4, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+    with pytest.raises((cw.SettingError, cw.DataError), match=words):
+        inside(model, data, row)
+
+
+def test_a_network_without_a_recurrent_layer() -> None:
+    model = cw.Classifier(cell="bow", embedding=5, epochs=1).fit(TEXTS, LABELS)
+    with pytest.raises(
+        cw.SettingError, match="there is no recurrent layer to look into: got the network `bow`"
+    ):
+        inside(model, "a good film")
