@@ -57,6 +57,21 @@ class Call:
     clip: Clip | None = None
     segment: int | None = None
 
+    def tensors(self) -> list[Tensor]:
+        """Everything that may have a gradient: x, further inputs, states, fresh states, weights."""
+        groups = (self.extra or {}, self.states, self.fresh or {}, self.weights)
+        return [self.x, *(v for group in groups for v in group.values())]
+
+    def transformed(self) -> bool:
+        """Whether one of torch.func's transforms or a forward-mode derivative is at work."""
+        mode = torch.autograd.forward_ad
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            return True
+        return mode._current_level >= 0 and any(
+            mode.unpack_dual(t).tangent is not None  # type: ignore[no-untyped-call]
+            for t in self.tensors()
+        )
+
     def mask(self) -> Tensor | None:
         """True where a step is real, [T, B, 1]; None when every step is."""
         if self.lengths is None:

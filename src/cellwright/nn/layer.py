@@ -21,7 +21,7 @@ from cellwright.errors import SettingError
 from cellwright.nn.frame import Frame, States, need_size
 from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
 from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
-from cellwright.nn.shapes import need_finite, reversed_steps
+from cellwright.nn.shapes import need_finite, reversed_steps, zero_past
 from cellwright.runtime import segments
 from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
@@ -205,10 +205,7 @@ class Layer(nn.Module, ABC):
         may run through the padding (2 to 5 times as fast with torch's own kernels).
         """
         y, _, _ = self.run(x, None, lengths, stop=False)
-        if lengths is None:
-            return y
-        past = torch.arange(len(y), device=y.device)[:, None] >= torch.as_tensor(lengths, device=y.device)
-        return y.masked_fill(past.unsqueeze(-1), 0.0)
+        return y if lengths is None else zero_past(y, torch.as_tensor(lengths, device=y.device))
 
     def _directions(self, x: Tensor, at: int, run: Run) -> Tensor:
         """What one layer gives for x, its directions merged; its states and recorded values go to the run."""
@@ -220,11 +217,10 @@ class Layer(nn.Module, ABC):
             step = self._steps[self.training][at]
             execute = run.wanted.execute
             out = execute(step.cell.graph, call) if execute else self._execute(step, call)
-            y, kept = out.y, out.recorded
+            kept = {name: zero_past(value, call.lengths) for name, value in out.recorded.items()}
             if way:
-                y = reversed_steps(y, run.counts)
                 kept = {name: reversed_steps(value, run.counts) for name, value in kept.items()}
-            outputs.append(y)
+            outputs.append(reversed_steps(out.y, run.counts) if way else out.y)
             run.last.append(out.states)
             run.kept.append(kept)
         return _merged(outputs, self.frame.merge)

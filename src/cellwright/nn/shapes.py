@@ -97,10 +97,7 @@ def checked_inputs(
                 got=f"{value.dtype} {list(value.shape)} on {value.device}",
                 expected=f"{x.dtype} {list(shape)} on {x.device}",
             )
-        if lengths is not None:
-            past = torch.arange(len(x), device=x.device)[:, None] >= lengths
-            value = value.masked_fill(past.unsqueeze(-1), 0.0)
-        found[name] = value
+        found[name] = zero_past(value, lengths)
     return found
 
 
@@ -147,6 +144,14 @@ def need_finite(value: Tensor, what: str) -> None:
         )
 
 
+def zero_past(value: Tensor, lengths: Tensor | None) -> Tensor:
+    """value [T, B, ..] with zeros past each sequence's length."""
+    if lengths is None:
+        return value
+    past = torch.arange(value.shape[0], device=value.device)[:, None] >= lengths
+    return value.masked_fill(past.unsqueeze(-1), 0.0)
+
+
 def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
     """x [T, B, ..] backwards in time, each sequence within its own length; padding stays in place."""
     if lengths is None:
@@ -158,8 +163,6 @@ def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 def reversed_resets(resets: Tensor, lengths: Tensor | None) -> Tensor:
     """Marks [T, B] for a layer that reads backwards: the boundary before step t is reached after step t."""
-    moved = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
-    if lengths is not None:
-        steps = torch.arange(len(resets), device=resets.device)[:, None]
-        moved = moved & (steps + 1 < lengths)
+    steps = torch.arange(resets.shape[0], device=resets.device)[:, None]
+    moved = resets.roll(-1, 0) & (steps + 1 < (resets.shape[0] if lengths is None else lengths))
     return reversed_steps(moved.unsqueeze(-1), lengths).squeeze(-1)

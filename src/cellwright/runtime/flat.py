@@ -10,14 +10,8 @@ from torch import Tensor
 from cellwright.backends.call import Call
 
 
-def tensors_of(call: Call) -> list[Tensor]:
-    """Everything that may have a gradient: x, further inputs, states, fresh states, weights."""
-    groups = (call.extra or {}, call.states, call.fresh or {}, call.weights)
-    return [call.x, *(v for group in groups for v in group.values())]
-
-
 def with_tensors(call: Call, tensors: list[Tensor]) -> Call:
-    """The same call on other tensors, in the order of `tensors_of`."""
+    """The same call on other tensors, in the order of `Call.tensors`."""
     rest = iter(tensors)
     return replace(
         call,

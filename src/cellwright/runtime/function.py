@@ -23,7 +23,7 @@ from cellwright.compiler.graph import Graph
 from cellwright.compiler.save import graph_from_json, graph_to_json
 from cellwright.runtime import segments
 from cellwright.runtime.choose import choose, plan_of, run_on
-from cellwright.runtime.flat import tensors_of, with_tensors
+from cellwright.runtime.flat import with_tensors
 
 
 @lru_cache(maxsize=256)
@@ -39,7 +39,7 @@ def _graph_of(text: str) -> Graph:
 
 def traced(text: str, call: Call, wanted: str | None) -> Outcome:
     """`segments.run` or `choose.execute` for a compiler to look at: `text` is `text_of(graph)`."""
-    tensors = tensors_of(call)
+    tensors = call.tensors()
     keep = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])  # noqa: C419
     clip = call.clip.text if call.clip is not None and keep else ""
     found = carry(
@@ -96,7 +96,7 @@ def carry(
     lengths: Tensor | None,
     resets: Tensor | None,
 ) -> list[Tensor]:
-    """y, the last states, recorded values, and what the way back needs. `tensors`: `flat.tensors_of`."""
+    """y, the last states, recorded values, and what the way back needs. `tensors`: `Call.tensors`."""
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, tensors, lengths, resets)
     if call.segment:
@@ -181,8 +181,7 @@ def carry_back(
     kept: list[Tensor],
     seeds: list[Tensor],
 ) -> list[Tensor]:
-    """The gradients of tensors from those of y, last states, recorded values; empty where there is no
-    need."""
+    """The gradients of tensors in need, from those of y, last states, recorded values; empty for others."""
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, tensors, lengths, resets)
     with _differentiable():

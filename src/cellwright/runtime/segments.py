@@ -18,7 +18,7 @@ from torch import Tensor
 from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.graph import Graph
 from cellwright.runtime.choose import execute
-from cellwright.runtime.flat import cut, tensors_of, with_tensors
+from cellwright.runtime.flat import cut, with_tensors
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,16 @@ class Task:
 
 def run(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
     """Run a call that names a segment; gradients flow to everything in it."""
-    tensors = tensors_of(call)
-    if call.record or not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors) or _func():
+    tensors = call.tensors()
+    if (
+        call.record
+        or not torch.is_grad_enabled()
+        or not any(t.requires_grad for t in tensors)
+        or call.transformed()
+    ):
         return execute(graph, call, wanted)
     y, *last = _Segmented.apply(Task(graph, call, wanted), *tensors)  # type: ignore[no-untyped-call]
     return Outcome(y, dict(zip(call.states, last, strict=True)), {})
-
-
-def _func() -> bool:
-    """Whether torch.func's transforms or forward-mode derivatives are at work."""
-    inside = bool(torch._C._functorch.peek_interpreter_stack())
-    return inside or torch.autograd.forward_ad._current_level >= 0
 
 
 def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
@@ -70,7 +69,7 @@ def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
 def backward(task: Task, before: list[Tensor], seeds: list[Tensor | None], needs: list[bool]) -> list[Tensor]:
     """The gradients of the tensors of the call that need one, from those of y and of the last states."""
     call, kinds = task.call, _kinds(task.call)
-    total = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in tensors_of(call)]
+    total = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in call.tensors()]
     dy, *later = seeds
     for place, (begin, end) in reversed(list(enumerate(task.pieces))):
         states = {name: v[place] for name, v in zip(call.states, before, strict=True)}
@@ -101,7 +100,7 @@ def _gradients(
     task: Task, piece: Call, seeds: list[Tensor | None], wanted: list[bool]
 ) -> list[Tensor | None]:
     """One segment, run again and differentiated."""
-    leaves = [t.detach().requires_grad_(w) for t, w in zip(tensors_of(piece), wanted, strict=True)]
+    leaves = [t.detach().requires_grad_(w) for t, w in zip(piece.tensors(), wanted, strict=True)]
     with torch.enable_grad():
         out = execute(task.graph, with_tensors(piece, leaves), task.wanted)
     outputs = zip([out.y, *out.states.values()], seeds, strict=True)

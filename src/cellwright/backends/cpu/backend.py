@@ -26,7 +26,7 @@ def refuses(plan: Plan, call: Call) -> str | None:
     """One sentence, or None."""
     if call.x.device.type != "cpu":
         return f"the input is on {call.x.device}, not on the CPU"
-    tensors = (call.x, *call.states.values(), *call.weights.values(), *(call.extra or {}).values())
+    tensors = call.tensors()
     if call.x.dtype not in DTYPES or any(t.dtype != call.x.dtype for t in tensors):
         return "its kernels compute in float32 or float64 throughout"
     if call.record and torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
@@ -35,7 +35,7 @@ def refuses(plan: Plan, call: Call) -> str | None:
         return "its kernels do not clip gradients inside the loop"
     if call.x.shape[0] == 0 or call.x.shape[1] == 0:
         return "there is nothing to compute in an empty sequence or batch"
-    if torch._C._functorch.peek_interpreter_stack() is not None or _forward_mode(tensors):
+    if call.transformed():
         return "the reference takes torch.func's transforms and forward-mode derivatives"
     built = _built(plan.graph, call.x.dtype, call.record)
     return built if isinstance(built, str) else None
@@ -55,14 +55,6 @@ def run(plan: Plan, call: Call) -> Outcome:
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
         y, *last = Recurrence.apply(built, counts_of(given), keep, *flat)  # type: ignore[no-untyped-call]
     return Outcome(y, dict(zip(built.states, last, strict=False)), {})
-
-
-def _forward_mode(tensors: tuple[torch.Tensor, ...]) -> bool:
-    mode = torch.autograd.forward_ad
-    return mode._current_level >= 0 and any(
-        mode.unpack_dual(t).tangent is not None  # type: ignore[no-untyped-call]
-        for t in tensors
-    )
 
 
 @lru_cache(maxsize=512)
