@@ -35,7 +35,7 @@ def results(layer: cw.nn.Recurrent, T: int = 11, **given: Any) -> list[torch.Ten
 
 @pytest.mark.parametrize("name", LIBRARY)
 def test_every_cell_gives_the_same(name: str) -> None:
-    for got, expected in zip(results(layer_of(name, "sqrt")), results(layer_of(name, None)), strict=True):
+    for got, expected in zip(results(layer_of(name, 4)), results(layer_of(name, None)), strict=True):
         torch.testing.assert_close(got, expected)
 
 
@@ -91,15 +91,22 @@ def kept(layer: cw.nn.Recurrent, T: int) -> int:
 
 
 def test_what_is_kept_grows_as_the_square_root() -> None:
-    counts = {T: kept(layer_of("lstm", "sqrt"), T) for T in (100, 400, 1600)}
+    counts = {T: kept(layer_of("lstm", round(T**0.5)), T) for T in (100, 400, 1600)}
     assert counts == {T: (round(T**0.5) + 1) * 2 * 2 * 4 for T in counts}, (
         "h and c, at first and before every segment"
     )
     assert kept(layer_of("lstm", None), 400) > 20 * counts[400]
 
 
+def test_the_square_root_unless_segments_were_too_short_to_be_worth_it() -> None:
+    layer = layer_of("lstm", "sqrt")
+    assert [layer._segment(T, 1 << 20) for T in (1, 2, 100, 101)] == [None, None, 10, 11]
+    assert layer._segment(100_000, 4 * 32) == 8192
+    assert layer._segment(8192, 4 * 32) is None
+
+
 def test_without_gradients_there_are_no_segments() -> None:
-    layer, x = layer_of("lstm", "sqrt"), random(9, 2, 3)
+    layer, x = layer_of("lstm", 3), random(9, 2, 3)
     with torch.no_grad():
         y, _ = layer(x)
     assert y.grad_fn is None
@@ -110,12 +117,12 @@ def test_without_gradients_there_are_no_segments() -> None:
 
 def test_derivatives_of_derivatives_and_per_sample_gradients() -> None:
     found = []
-    for checkpoint in ("sqrt", None):
+    for checkpoint in (3, None):
         layer, x = layer_of("gru", checkpoint), random(9, 2, 3).requires_grad_()
         (dx,) = torch.autograd.grad(layer(x)[0].sin().sum(), x, create_graph=True)
         found.append(torch.autograd.grad(dx.square().sum(), [x, *layer.parameters()]))
     torch.testing.assert_close(found[0], found[1])
-    layer, x = layer_of("gru", "sqrt"), random(9, 2, 3)
+    layer, x = layer_of("gru", 3), random(9, 2, 3)
     each = torch.func.vmap(torch.func.grad(lambda v: layer(v.unsqueeze(1))[0].sum()), in_dims=1, out_dims=1)(
         x
     )

@@ -26,6 +26,8 @@ from cellwright.runtime import segments
 from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
 
+# Shorter segments than of so many numbers take longer to begin than to run.
+LEAST = 1 << 20
 KINDS = (Around, Inside, OnWeights, Begin, OnGradient)
 
 
@@ -248,14 +250,16 @@ class Layer(nn.Module, ABC):
             resets,
             None if resets is None else run.fresh[place],
             step.clip if self.training and torch.is_grad_enabled() else None,
-            self._segment(x.shape[0]),
+            self._segment(x.shape[0], x.shape[1] * self.frame.hidden[at]),
         )
 
-    def _segment(self, steps: int) -> int | None:
-        """How many steps the way back computes at a time, if not all at once."""
+    def _segment(self, steps: int, width: int) -> int | None:
+        """How many steps the way back computes at a time, if not all at once; `width` numbers in each."""
         if self.checkpoint is None or torch.compiler.is_exporting():
             return None
-        length = math.isqrt(max(steps - 1, 0)) + 1 if self.checkpoint == "sqrt" else self.checkpoint
+        length = self.checkpoint
+        if length == "sqrt":
+            length = max(math.isqrt(max(steps - 1, 0)) + 1, -(-LEAST // max(width, 1)))
         return length if isinstance(length, int) and length < steps else None
 
     def _execute(self, step: Step, call: Call) -> Outcome:

@@ -69,7 +69,10 @@ def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
 def backward(task: Task, before: list[Tensor], seeds: list[Tensor | None], needs: list[bool]) -> list[Tensor]:
     """The gradients of the tensors of the call that need one, from those of y and of the last states."""
     call, kinds = task.call, _kinds(task.call)
-    total = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in call.tensors()]
+    total = [
+        torch.zeros_like(t, memory_format=torch.contiguous_format) if need or kind == "state" else t[:0]
+        for t, need, kind in zip(call.tensors(), needs, kinds, strict=True)
+    ]
     dy, *later = seeds
     for place, (begin, end) in reversed(list(enumerate(task.pieces))):
         states = {name: v[place] for name, v in zip(call.states, before, strict=True)}
