@@ -146,6 +146,8 @@ def test_packing_anew_takes_the_place_of_the_old_weights() -> None:
 
 
 def door_of(single: bool = True, dtype: torch.dtype = torch.float64, batch: int = 1) -> tuple[Any, Any, Any]:
+    """Always the same weights."""
+    torch.manual_seed(2)
     layer, chain = stacked(dtype, layers=1)
     carried = Carried(chain, states_of(layer, batch), 1)
     door = carried.door(single, watched(layer))
@@ -165,6 +167,36 @@ def test_a_door_answers_in_kind(dtype: torch.dtype) -> None:
     for got, y in zip((first, torch.from_numpy(second), third), wanted, strict=True):
         torch.testing.assert_close(got, y, **CLOSE[dtype])
     assert not first.requires_grad and first.is_contiguous() and other is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_door_brings_steps_to_its_type(dtype: torch.dtype) -> None:
+    layer, _, door = door_of(dtype=dtype)
+    other = torch.float64 if dtype == torch.float32 else torch.float32
+    x = torch.randn(3, 4, dtype=other)
+    wanted = layer(x.to(dtype))[0].detach()
+    steps = [x[0], x[1].numpy(), [float(v) for v in x[2]]]
+    for step, y in zip(steps, wanted, strict=True):
+        got = door(step, None, None)
+        assert type(got) is (np.ndarray if isinstance(step, np.ndarray) else Tensor)
+        torch.testing.assert_close(torch.as_tensor(got), y, **CLOSE[dtype])
+    assert door([1, 2.5, -3, 0], None, None) is not NotImplemented
+
+
+def test_a_door_takes_chosen_rows() -> None:
+    _, carried, door = door_of(single=False, batch=5)
+    alone = [door_of()[2] for _ in range(5)]
+    make = torch.Generator().manual_seed(3)
+    chosen: list[Any] = [[4, 0], [-1], torch.tensor([1, 2, 3]), np.array([2, -5]), 3, -4, []]
+    chosen += [torch.tensor([True, False, True, False, False]), np.array([False, True, True, True, True])]
+    for rows in chosen:
+        which = torch.arange(5)[rows] if not isinstance(rows, int) else torch.tensor([rows % 5])
+        x = torch.randn(len(which), 4, dtype=torch.float64, generator=make)
+        step = x[0].numpy() if isinstance(rows, int) else x
+        y = torch.as_tensor(door(step, None, rows)).reshape(len(which), 5)
+        for k, x_t, y_t in zip(which.tolist(), x, y, strict=True):
+            torch.testing.assert_close(alone[k](x_t, None, None), y_t, **CLOSE[torch.float64])
+    assert carried.steps == len(chosen)
 
 
 def test_what_a_door_gives_out_is_no_longer_its_own() -> None:
@@ -188,9 +220,14 @@ def test_a_door_does_nothing_where_there_is_more_to_do() -> None:
     read_only = y.numpy().copy()
     read_only.flags.writeable = False
     for step, out in [
-        (x.float(), None),
-        (x.numpy().astype(np.float32), None),
+        (x.half(), None),
+        (x.long(), None),
+        (x.numpy().astype(np.int64), None),
+        (x.numpy().astype(np.float16), None),
         (x.numpy().astype(">f8"), None),
+        (x[None], None),
+        (torch.tensor(1.0), None),
+        (x.tolist()[0], None),
         (x[0], None),
         (x[:, :3], None),
         (torch.randn(4, 2, dtype=torch.float64).T, None),
@@ -204,7 +241,29 @@ def test_a_door_does_nothing_where_there_is_more_to_do() -> None:
         (x, "out"),
         (x, x[:, : y.shape[1]]),
     ]:
-        assert door(step, out) is NotImplemented
+        assert door(step, out, None) is NotImplemented
+    for rows in (
+        2,
+        -3,
+        10**30,
+        True,
+        [0, 0],
+        [0, 2],
+        [0.0],
+        [True],
+        (0, 1),
+        "0",
+        torch.tensor([0, 5]),
+        np.zeros(2),
+    ):
+        assert door(x[0] if isinstance(rows, int) else x, None, rows) is NotImplemented
+    for rows in (
+        torch.tensor([True]),
+        torch.tensor([True, False]),
+        np.array([0, -2]),
+        torch.tensor([[0], [1]]),
+    ):
+        assert door(x, None, rows) is NotImplemented
     assert door() is NotImplemented
     assert carried.steps == 0
     assert all(torch.equal(v, before[n]) for n, v in carried.states[0].items())

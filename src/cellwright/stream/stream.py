@@ -102,8 +102,8 @@ class Stream:
             ShapeError: no numbers, another width than the layer's, another number of streams than at the
                 first step, no such rows, or an `out` that does not fit.
         """
-        if rows is None and inputs is None:
-            y = self._way.door(x_t, out)
+        if inputs is None:
+            y = self._way.door(x_t, out, rows)
             if y is not NotImplemented:
                 return y
         return self._way.push(x_t, out, rows, inputs)

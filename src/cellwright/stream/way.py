@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-# door(x, out) takes a plain step at once, or answers NotImplemented and has done nothing.
-Door = Callable[[Any, Any], Any]
+# door(x, out, rows) takes a plain step at once, or answers NotImplemented and has done nothing.
+Door = Callable[[Any, Any, Any], Any]
 
 
 class Way(Protocol):
@@ -59,6 +59,6 @@ class Streamed(Protocol):
         """A fresh way."""
 
 
-def closed(x_t: Any, out: Any) -> Any:
+def closed(x_t: Any, out: Any, rows: Any) -> Any:
     """A door that nothing goes through."""
     return NotImplemented

@@ -89,14 +89,22 @@ static void push_part(void* data, int part, int) {
   }
 }
 
-// One step of some rows: the chosen ones, or the first ones. y must not lie over an input. 1, and nothing done, where
-// another thread's push is under way.
-extern "C" int push_at_once(Chain* chain, const char* const* input, char* y, const int64_t* chosen, int64_t rows) {
-  if (__atomic_exchange_n(&chain->busy, 1, __ATOMIC_ACQUIRE)) return 1;
+// One push at a time: whoever claims the chain first.
+static bool claim(Chain* chain) { return !__atomic_exchange_n(&chain->busy, 1, __ATOMIC_ACQUIRE); }
+static void release(Chain* chain) { __atomic_store_n(&chain->busy, 0, __ATOMIC_RELEASE); }
+
+// One step of some rows: the chosen ones, or the first ones. y must not lie over an input.
+static void push_rows(Chain* chain, const char* const* input, char* y, const int64_t* chosen, int64_t rows) {
   Push push = {chain, input, y, chosen, rows};
   if (rows <= chain->block) push_block(push, chain->room, 0, rows);
   else chain->run(push_part, &push, (int)chain->parts);
   chain->steps++;
-  __atomic_store_n(&chain->busy, 0, __ATOMIC_RELEASE);
+}
+
+// The same, unless another push is under way: then 1, and nothing is done.
+extern "C" int push_at_once(Chain* chain, const char* const* input, char* y, const int64_t* chosen, int64_t rows) {
+  if (!claim(chain)) return 1;
+  push_rows(chain, input, y, chosen, rows);
+  release(chain);
   return 0;
 }

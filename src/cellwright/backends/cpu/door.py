@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cellwright.backends.cpu.toolchain import ToolchainError, library
 
-Door = Callable[[Any, Any], Any]
+Door = Callable[[Any, Any, Any], Any]
 _HERE = Path(__file__).parent
 # at::TensorBase::_version() const
 _VERSION = "_ZNK2at10TensorBase8_versionEv"
@@ -71,7 +71,7 @@ def runner() -> tuple[ctypes.CDLL, Callable[[Any], Door] | None]:
 
 
 def door_to(chain: int, frame: Frame, watched: Sequence[Watched], kept: Any) -> Door | None:
-    """`door(x, out)`, which takes a step and answers y; None where it could not be built.
+    """`door(x, out, rows)`, which takes a step and answers y; None where it could not be built.
 
     It answers NotImplemented, and has done nothing, where there is more to do: other types or shapes, and
     weights that were written to, moved or replaced after this call.
