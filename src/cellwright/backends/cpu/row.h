@@ -1,6 +1,6 @@
 // The product of one row, as live streams have it: every weight is read once and used once, so what counts is to keep
 // the reading going. Panels are those of product.h.
-enum { AHEAD = 2048, TOGETHER = 4 };
+enum { AHEAD = 2048 };
 
 // The results of W vectors over all terms; several k run beside each other, since few sums would wait for themselves.
 template <int W>
@@ -39,7 +39,7 @@ static void multiply_row(const real* panel, int terms, const int64_t* widths, co
 }
 
 // As `product`. One row goes through the tiles forth and back in turns (`turn` is odd or even): what was read last still
-// lies in the cache. A few tiles' results wait for each other, so that what is done with them overlaps.
+// lies in the cache.
 template <int G, int TERMS, class Operand, class Use>
 INLINE void row_product(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
                         const Share& share, int64_t turn, Operand operand, Use use) {
@@ -52,24 +52,17 @@ INLINE void row_product(const real* panels, int64_t blocks, int64_t units, const
   int64_t depth = 0;
   for (int term = 0; term < TERMS; term++) depth += widths[term];
   const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
-  V out[TOGETHER][W];
-  for (int64_t begin = 0; begin < all; begin += TOGETHER) {
-    const int count = all - begin < TOGETHER ? (int)(all - begin) : TOGETHER;
-    for (int n = 0; n < count; n++) {
-      const int64_t tile = turn & 1 ? all - 1 - begin - n : begin + n;
-      const real* row[TERMS];
-      for (int term = 0; term < TERMS; term++) row[term] = operand(term, here) + tile / tiles * widths[term];
-      for (int slice = 0; slice < S; slice++)
-        multiply_row<E>(panels + (tile * W + slice * E) * depth * L, TERMS, widths, row, out[n] + slice * E);
-    }
-    for (int n = 0; n < count; n++) {
-      const int64_t tile = turn & 1 ? all - 1 - begin - n : begin + n;
-      const int64_t first = (tile % tiles) * B * L;
-      for (int v = 0; v < B; v++) {
-        const int64_t unit = first + v * L, left = units - unit;
-        if (left >= L) use(here, tile / tiles * units + unit, All(), out[n] + v * G);
-        else if (left > 0) use(here, tile / tiles * units + unit, (int)left, out[n] + v * G);
-      }
+  for (int64_t n = 0; n < all; n++) {
+    const int64_t tile = turn & 1 ? all - 1 - n : n, block = tile / tiles, first = tile % tiles * B * L;
+    const real* row[TERMS];
+    for (int term = 0; term < TERMS; term++) row[term] = operand(term, here) + block * widths[term];
+    V out[W];
+    for (int slice = 0; slice < S; slice++)
+      multiply_row<E>(panels + (tile * W + slice * E) * depth * L, TERMS, widths, row, out + slice * E);
+    for (int v = 0; v < B; v++) {
+      const int64_t unit = first + v * L, left = units - unit;
+      if (left >= L) use(here, block * units + unit, All(), out + v * G);
+      else if (left > 0) use(here, block * units + unit, (int)left, out + v * G);
     }
   }
 }
