@@ -286,3 +286,40 @@ def test_the_layer_inside_a_module_is_named() -> None:
         cw.SettingError, match="got ModuleDict, expected .*; stream the layer inside, .reader"
     ):
         Stream(module)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_inference_mode_may_come_and_go(way: str | None) -> None:
+    layer = layer_of(way)
+    stream, plain = Stream(layer), Stream(layer)
+    with torch.inference_mode():
+        stream.push(random(2, 3))
+    stream.reset(rows=0)
+    stream.push(random(3), rows=1)
+    with torch.inference_mode():
+        stream.reset(rows=[0])
+        y = stream.push(random(2, 3, seed=3))
+    plain.push(random(2, 3))
+    plain.push(random(3), rows=1)
+    plain.reset(rows=0)
+    torch.testing.assert_close(y.clone(), plain.push(random(2, 3, seed=3)), **CLOSE)
+
+
+def test_another_default_device_does_not_matter() -> None:
+    layer, x = layer_of(), random(3)
+    wanted, step = Stream(layer).push(x), x.tolist()
+    with torch.device("meta"):
+        y = Stream(layer).push(step)
+    torch.testing.assert_close(y, wanted, **CLOSE)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_that_are_computed_are_taken_as_they_are_computed(way: str | None) -> None:
+    layer = torch.nn.utils.parametrizations.weight_norm(layer_of(way), "U_f_l0")
+    stream, x = Stream(layer), random(3, 3)
+    for change in (1.0, -2.0):
+        with torch.no_grad():
+            layer.parametrizations["U_f_l0"].original0.mul_(change)
+        stream.reset()
+        y = torch.stack([stream.push(x_t) for x_t in x])
+        torch.testing.assert_close(y, layer(x)[0].detach(), **CLOSE)

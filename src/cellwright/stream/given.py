@@ -84,4 +84,4 @@ def filled(out: Any, y: Tensor) -> Any:
 
 
 def _numpy(dtype: torch.dtype) -> Any:
-    return torch.empty(0, dtype=dtype).numpy().dtype if dtype != torch.bfloat16 else None
+    return torch.empty(0, dtype=dtype, device="cpu").numpy().dtype if dtype != torch.bfloat16 else None

@@ -146,7 +146,9 @@ class LayerWay:
 
     def _begin(self, state: States, single: bool, steps: int) -> None:
         """Carry on from these states, which are ours from now on."""
-        self._state = {name: value.detach().contiguous() for name, value in state.items()}
+        # Ordinary tensors, even if the stream begins within torch.inference_mode: rows are written to later.
+        with torch.inference_mode(False):
+            self._state = {n: v.detach().clone().contiguous() for n, v in state.items()}
         self._single, self._carried, self.door = single, None, closed
         if not isinstance(self._chain, str):
             pieces = self.layer.frame.split(self._state)
@@ -163,8 +165,7 @@ class LayerWay:
     def _start(self, batch: int) -> States:
         """The states before the first step."""
         with torch.no_grad():
-            start = self.layer.start(batch, self._like)
-        return {name: value.detach().clone() for name, value in start.items()}
+            return self.layer.start(batch, self._like)
 
     def _taken(self, x_t: Any, rows: Any) -> tuple[Tensor, Tensor | None, bool]:
         """The step [n, I], the streams it is for, and whether it is that of one stream alone."""
@@ -239,7 +240,7 @@ class LayerWay:
         if chosen is not None:
             chosen = chosen.to(x.device)
             before = {name: value[:, chosen] for name, value in before.items()}
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():
             y, after = stack.through(self.layer, x, before, further)
         if chosen is None:
             self._state = after

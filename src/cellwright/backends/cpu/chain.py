@@ -172,8 +172,8 @@ class Carried:
         scratch = max(k.program.scratch.evaluate(s) for k, s in zip(chain.kernels, chain.sizes, strict=True))
         room_bytes = 3 * states_room + _lines(block * size * scratch) + _LINE
         inputs = (ctypes.c_int64 * len(chain.input_widths))(*(w * size for w in chain.input_widths))
-        numbers = torch.arange(block, dtype=torch.int32)
-        room = torch.empty(parts * room_bytes + _LINE, dtype=torch.uint8)
+        numbers = torch.arange(block, dtype=torch.int32, device="cpu")
+        room = torch.empty(parts * room_bytes + _LINE, dtype=torch.uint8, device="cpu")
         run = ctypes.cast(_pool().run, ctypes.c_void_p).value
         self._kept = [*kept, inputs, numbers, room]
         return _Chain(

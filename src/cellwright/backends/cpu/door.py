@@ -116,7 +116,7 @@ def _counter() -> int:
     except (StopIteration, OSError, AttributeError):
         return 0
     read.restype = ctypes.c_int64
-    scratch = torch.zeros(1)
+    scratch = torch.zeros(1, device="cpu")
     inner, right = ctypes.c_void_p(scratch._cdata), True
     for _ in range(3):
         right &= read(ctypes.byref(inner)) == scratch._version

@@ -204,7 +204,8 @@ class StepKernel:
         )
         pointers = (ctypes.c_void_p * max(1, len(fixed)))(*(value.data_ptr() for value in fixed))
         if memory is None:
-            memory = torch.empty(self._prepare(numbers, pointers, None), dtype=torch.uint8)
+            size = self._prepare(numbers, pointers, None)
+            memory = torch.zeros(size, dtype=torch.uint8, device="cpu")
         self._prepare(numbers, pointers, ctypes.c_void_p(memory.data_ptr()))
         return memory
 
