@@ -323,3 +323,24 @@ def test_weights_that_are_computed_are_taken_as_they_are_computed(way: str | Non
         stream.reset()
         y = torch.stack([stream.push(x_t) for x_t in x])
         torch.testing.assert_close(y, layer(x)[0].detach(), **CLOSE)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_not_finite_goes_in_or_is_refused(way: str | None) -> None:
+    layer, bad = layer_of(way), random(3, 3)
+    bad[1, 2] = float("-inf")
+    stream, plain = Stream(layer, check_finite=True), Stream(layer)
+    for made in (stream, plain):
+        made.push(random(3, 3))
+    before = stream.snapshot()
+    for step, rows, name in ((bad, None, 1), (bad.numpy(), [2, 0, 1], 0), (bad[1].tolist(), 2, 2)):
+        with pytest.raises(
+            cw.DataError, match=rf"not finite \(step 1, stream {name}\): got -inf; leave it out"
+        ):
+            stream.push(step, rows=rows)
+    assert stream.snapshot() == before
+    bad[1, 2] = float("nan")
+    y = plain.push(bad)
+    assert y[1].isnan().all() and y[[0, 2]].isfinite().all()
+    assert plain.push(random(3, 3))[1].isnan().all()
+    assert copy.deepcopy(stream).check_finite

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellwright.errors import ShapeError
+from cellwright.errors import DataError, ShapeError
 
 
 def numbers(value: Any, like: Tensor, expected: str, what: str = "the step") -> Tensor:
@@ -19,6 +19,20 @@ def numbers(value: Any, like: Tensor, expected: str, what: str = "the step") -> 
     except (TypeError, ValueError, RuntimeError) as error:
         raise ShapeError(f"{what} is not of numbers", got=error, expected=expected) from None
     return x.detach().contiguous()
+
+
+def need_finite(x: Tensor, step: int, chosen: Tensor | None) -> None:
+    """Refuse a NaN or an infinity in a step [n, I], naming the step and the stream."""
+    broken = ~x.isfinite()
+    if bool(broken.any()):
+        row, place = (int(v) for v in broken.nonzero()[0])
+        stream = row if chosen is None else int(chosen[row])
+        raise DataError(
+            "the step is not finite",
+            where=f"step {step}, stream {stream}",
+            got=x[row, place].item(),
+            fix="leave it out, or fill it in",
+        )
 
 
 def chosen_rows(rows: Any, streams: int) -> Tensor:

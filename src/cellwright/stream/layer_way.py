@@ -15,14 +15,14 @@ from cellwright.nn.frame import States
 from cellwright.nn.layer import Layer
 from cellwright.nn.shapes import checked_state
 from cellwright.stream import stack
-from cellwright.stream.given import chosen_rows, filled, need_out, numbers
+from cellwright.stream.given import chosen_rows, filled, need_finite, need_out, numbers
 from cellwright.stream.way import Door, closed
 
 
 class LayerWay:
     """A layer's streams; a compiled step writes into the very tensors of `_state`, {name: [L, B, size]}."""
 
-    def __init__(self, layer: Layer, streams: int | None) -> None:
+    def __init__(self, layer: Layer, streams: int | None, check_finite: bool = False) -> None:
         if layer.bidirectional:
             raise SettingError(
                 "a bidirectional layer cannot stream: its backward half begins at the end of the sequence",
@@ -31,7 +31,7 @@ class LayerWay:
             )
         if streams is not None and (isinstance(streams, bool) or not isinstance(streams, int) or streams < 1):
             raise SettingError("no number of streams", got=streams, expected="a whole number from 1 up")
-        self.layer, self.streams = layer, streams
+        self.layer, self.streams, self.check_finite = layer, streams, check_finite
         self.door: Door = closed
         self._state: States = {}
         self._single, self._steps = True, 0
@@ -71,6 +71,8 @@ class LayerWay:
         """One step, whatever the door does not take; everything is checked before anything is done."""
         self.refresh(forced=False)
         x, chosen, alone = self._taken(x_t, rows)
+        if self.check_finite:
+            need_finite(x, self.steps, chosen)
         further = self._further(inputs, len(x), alone)
         if out is not None:
             width = self.layer.output_size
@@ -160,7 +162,7 @@ class LayerWay:
         """The quick way in; a step with further inputs takes the other."""
         if self._carried is None or self.layer.frame.inputs:
             return None
-        return self._carried.door(self._single, stack.watched(self.layer))
+        return self._carried.door(self._single, stack.watched(self.layer), self.check_finite)
 
     def _start(self, batch: int) -> States:
         """The states before the first step."""

@@ -37,6 +37,7 @@ class Stream:
         model: a `cellwright.nn` layer of one direction, any cell, any number of layers; or a trained model
             (`cw.Forecaster`, ...), whose steps are the rows of its data.
         streams: how many side by side, when that is known before the first step.
+        check_finite: refuse steps with a NaN or an infinity. Otherwise these go in, and stay in the state.
 
     Raises:
         SettingError: no such layer, a bidirectional one, or no whole number of streams.
@@ -50,9 +51,11 @@ class Stream:
     True
     """
 
-    def __init__(self, model: Layer | Streamed, streams: int | None = None) -> None:
-        self.model, self.streams = model, streams
-        self._way = _way_of(model, streams)
+    def __init__(
+        self, model: Layer | Streamed, streams: int | None = None, *, check_finite: bool = False
+    ) -> None:
+        self.model, self.streams, self.check_finite = model, streams, check_finite
+        self._way = _way_of(model, streams, check_finite)
 
     def __repr__(self) -> str:
         return f"Stream({self._way}, {self.steps} steps)"
@@ -87,7 +90,7 @@ class Stream:
 
         Args:
             x_t: [I] of one stream, [B, I] of many: a tensor, a NumPy array or a list; brought to the layer's
-                dtype and device. A NaN stays in the state for ever: refuse it before.
+                dtype and device.
             out: where the output goes, a tensor or an array of the layer's dtype: nothing is allocated then,
                 and the next push into it overwrites it.
             rows: of many streams, those that take this step: an index, several, or a mask [B]; x_t has a row
@@ -101,6 +104,7 @@ class Stream:
         Raises:
             ShapeError: no numbers, another width than the layer's, another number of streams than at the
                 first step, no such rows, or an `out` that does not fit.
+            DataError: with `check_finite`, a step that is not finite.
         """
         if inputs is None:
             y = self._way.door(x_t, out, rows)
@@ -164,17 +168,22 @@ class Stream:
 
     def __getstate__(self) -> dict[str, Any]:
         tensors, facts = self._way.carried()
-        return {"of": (self.model, self.streams), "carried": (dict(tensors), facts), "steps": self.steps}
+        return {
+            "of": (self.model, self.streams, self.check_finite),
+            "carried": (dict(tensors), facts),
+            "steps": self.steps,
+        }
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__init__(*kept["of"])  # type: ignore[misc]
+        model, streams, check_finite = kept["of"]
+        self.__init__(model, streams, check_finite=check_finite)  # type: ignore[misc]
         self._way.carry(*kept["carried"])
         self._way.steps = kept["steps"]
 
 
-def _way_of(model: Any, streams: int | None) -> Way:
+def _way_of(model: Any, streams: int | None, check_finite: bool) -> Way:
     if isinstance(model, Layer):
-        return LayerWay(model, streams)
+        return LayerWay(model, streams, check_finite)
     if isinstance(model, Streamed):
         if streams is not None:
             raise SettingError("a trained model is one stream", got=f"streams={streams}", expected="None")

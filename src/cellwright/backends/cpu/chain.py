@@ -141,15 +141,16 @@ class Carried:
         refused = self._push(ctypes.byref(self._struct), pointers, ctypes.c_void_p(y.data_ptr()), rows, count)
         return not refused
 
-    def door(self, single: bool, watched: Sequence[Watched]) -> Door | None:
+    def door(self, single: bool, watched: Sequence[Watched], finite: bool = False) -> Door | None:
         """The quick way in, for cells without further inputs; see `door_to`.
 
         Args:
             single: x is [width], not [B, width].
             watched: what the packed weights are made of.
+            finite: let only finite numbers in.
         """
         chain = self.chain
-        frame = Frame(single, self.batch, chain.input_widths[0], chain.output_width, chain.dtype)
+        frame = Frame(single, self.batch, chain.input_widths[0], chain.output_width, chain.dtype, finite)
         return door_to(ctypes.addressof(self._struct), frame, watched, self)
 
     def _laid_out(self, block: int, parts: int, work: int, size: int) -> _Chain:

@@ -45,7 +45,7 @@ struct Door {
   PyObject_HEAD
   vectorcallfunc call;
   Chain* chain;
-  int64_t ndim, rows, x_width, y_width, size;
+  int64_t ndim, rows, x_width, y_width, size, finite;
   PyObject* kept;  // all below, and what the chain points to
   PyObject* tensor;
   PyObject* array;
@@ -157,6 +157,16 @@ static const char* input_of(const Door* door, PyObject* object, const Shape& wan
   else if (held.bits == 32) convert<double, float>(door->staging, held.data, count);
   else return nullptr;
   return door->staging;
+}
+
+// Whether all numbers of an input are finite: x - x is 0 then, and NaN otherwise.
+static bool all_finite(const Door* door, const char* input, int64_t count) {
+  double off = 0;
+  for (int64_t k = 0; k < count; k++) {
+    const double value = door->size == 4 ? ((const float*)input)[k] : ((const double*)input)[k];
+    off += value - value;
+  }
+  return off == 0;
 }
 
 static bool choose(Door* door, int64_t* count, int64_t row) {
@@ -291,6 +301,7 @@ static PyObject* pushed(Door* door, PyObject* x, PyObject* out, PyObject* rows) 
   const int64_t* chosen = rows == Py_None ? nullptr : door->chosen;
   const char* input = input_of(door, x, in);
   if (!input || changed(door)) return nullptr;
+  if (door->finite && !all_finite(door, input, in.rows * in.width)) return nullptr;
   char* y = nullptr;
   const Shape shape = {in.ndim, in.rows, door->y_width};
   PyObject* answer = output_of(door, x, out, shape, &y);
@@ -342,16 +353,16 @@ static PyType_Spec spec = {"cellwright.Door", sizeof(Door), 0, Py_TPFLAGS_DEFAUL
 extern "C" PyObject* make_door(PyObject* arguments) {
   static PyObject* type = nullptr;
   if (!type && !(type = PyType_FromSpec(&spec))) return nullptr;
-  long long chain, count, ndim, rows, x_width, y_width, size, counted;
+  long long chain, count, ndim, rows, x_width, y_width, size, finite, counted;
   PyObject *kept, *tensor, *array, *empty, *shape, *dtype, *attribute, *exchange, *watched, *homes, *names, *inner;
-  if (!PyArg_ParseTuple(arguments, "LLLLLLLLOOOOOOOOO!O!O!O!", &chain, &count, &ndim, &rows, &x_width, &y_width, &size,
-                        &counted, &kept, &tensor, &array, &empty, &shape, &dtype, &attribute, &exchange, &PyTuple_Type,
+  if (!PyArg_ParseTuple(arguments, "LLLLLLLLLOOOOOOOOO!O!O!O!", &chain, &count, &ndim, &rows, &x_width, &y_width, &size,
+                        &finite, &counted, &kept, &tensor, &array, &empty, &shape, &dtype, &attribute, &exchange, &PyTuple_Type,
                         &watched, &PyTuple_Type, &homes, &PyTuple_Type, &names, &PyTuple_Type, &inner))
     return nullptr;
   Door* door = PyObject_New(Door, (PyTypeObject*)type);
   if (!door) return nullptr;
   door->call = door_call, door->chain = (Chain*)chain, door->ndim = ndim, door->rows = rows, door->size = size;
-  door->x_width = x_width, door->y_width = y_width;
+  door->x_width = x_width, door->y_width = y_width, door->finite = finite;
   door->kept = Py_NewRef(arguments), door->tensor = tensor, door->array = array, door->empty = empty;
   door->shape = shape, door->dtype = dtype, door->watched = watched, door->homes = homes, door->names = names;
   door->count = (Count)count, door->counted = (Py_ssize_t)counted, door->attribute = attribute;

@@ -43,13 +43,15 @@ class Watched:
 
 @dataclass(frozen=True)
 class Frame:
-    """What goes through a door: one row [width] or rows [B, width] in, as many of another width out."""
+    """What goes through a door: one row [width] or rows [B, width] in, as many of another width out; whether
+    only finite numbers do."""
 
     single: bool
     rows: int
     width: int
     out: int
     dtype: torch.dtype
+    finite: bool
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +96,7 @@ def door_to(chain: int, frame: Frame, watched: Sequence[Watched], kept: Any) -> 
     return make(
         (
             chain, _counter(), 1 if frame.single else 2, frame.rows, frame.width, frame.out, dtype.itemsize,
-            len(counted), kept, torch.Tensor, np.ndarray, np.empty,
+            int(frame.finite), len(counted), kept, torch.Tensor, np.ndarray, np.empty,
             (frame.out,) if frame.single else (frame.rows, frame.out), dtype,
             torch._C.TensorBase.__dict__["_version"],
             getattr(torch.Tensor, "__dlpack_c_exchange_api__", None),
