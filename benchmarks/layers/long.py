@@ -3,8 +3,8 @@
     python -m benchmarks.layers.long [--cells lstm,gru] [--shape T,B,I,H ...] [--out FILE]
 
 Run it from the root of the repository. Every figure is of a fresh process that trains a tiny shape first, and
-what it holds then, x included, is taken off. The loss is the sum of the last output; y and its gradient are in
-the peak, for they grow with T whatever the layer does (`y_mib` is one of them). Times are CPU time of one
+what it holds then, x included, is taken off. The loss is the sum of the last output; y and its gradient are
+in the peak, for they grow with T whatever the layer does (`y_mib` is one of them). Times are CPU time of one
 thread, the least of five.
 """
 

@@ -29,10 +29,10 @@ SMALL = 200_000
 # every gradient of a matrix once, which must not weigh.
 FORWARD_ROWS = 64
 BACKWARD_ROWS = 256
-# Weights of this many bytes would be read past one thread's second cache at every step: when its rows are fewer
-# than this, threads share the units and wait for each other. On 2 cores with 512 kB each that took 0.82 of the
-# time at (50, 8, 1024, 1024), 0.8 at one row, 1.0 at (35, 20, 650, 650), 1.04 at (200, 32, 256, 512); and a
-# thread that somebody keeps from running holds up the others.
+# Weights of this many bytes would be read past one thread's second cache at every step: when its rows are
+# fewer than this, threads share the units and wait for each other. On 2 cores with 512 kB each that took 0.82
+# of the time at (50, 8, 1024, 1024), 0.8 at one row, 1.0 at (35, 20, 650, 650), 1.04 at (200, 32, 256, 512);
+# and a thread that somebody keeps from running holds up the others.
 LARGE = 2 << 20
 TOGETHER_ROWS = 8
 # What an entry says it needs: reals of packed matrices, of one thread's sums, of its packed rows.

@@ -24,7 +24,8 @@ _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 class _Lease(np.ndarray[Any, Any]):
-    """What a tensor's storage holds on to: gives the block back when it goes (a finalizer costs twice as much)."""
+    """What a tensor's storage holds on to: gives the block back when it goes (a finalizer costs twice as
+    much)."""
 
     blocks: Blocks | None = None
     block: mmap.mmap | None = None
