@@ -89,3 +89,18 @@ def test_doctor_without_a_compiler_says_where_it_looked(call, monkeypatch) -> No
     assert (
         "none: looked for $CXX (/nowhere/c++), c++, g++, clang++, the ziglang package" in call("doctor").out
     )
+
+
+@pytest.mark.parametrize("task", ["classify", "forecast", "generate"])
+def test_doctor_of_a_run(call, run, task: str) -> None:
+    said = call("doctor", str(run(task)))
+    assert said.code == 0 and said.err == ""
+    first, *rest = said.out.splitlines()
+    assert first == "training: finished"
+    assert any(line.startswith("not found: ") and "vanishing" in line for line in rest)
+
+
+def test_doctor_of_what_is_no_run(call) -> None:
+    assert call("doctor", "nowhere").err == (
+        "error: no such run folder (nowhere): got nothing, expected a folder made by `train`\n"
+    )

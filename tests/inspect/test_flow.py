@@ -128,6 +128,14 @@ def test_lengths_and_both_directions() -> None:
         torch.testing.assert_close(columns(found, *names), mean)
 
 
+@torch.no_grad()
+def test_gradients_are_taken_where_none_are_kept() -> None:
+    layer, x = cw.nn.Recurrent("lstm", 3, 4), torch.randn(5, 2, 3)
+    assert cw.inspect.gradient_flow(layer, x)["h"].min() > 0
+    assert cw.inspect.jacobians(layer, x)["norm"].min() > 0
+    assert cw.inspect.sensitivity(layer, x).abs().min() > 0
+
+
 def test_the_last_real_step_is_the_default_loss() -> None:
     layer, x = cw.nn.Recurrent("gru", 3, 4, dtype=F64), torch.randn(6, 2, 3, dtype=F64)
     found = cw.inspect.gradient_flow(layer, x, lengths=[6, 3])

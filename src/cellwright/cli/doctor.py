@@ -1,12 +1,14 @@
-"""`cellwright doctor`: what this machine can run, and why not the rest. Floor 7."""
+"""`cellwright doctor [RUN]`: what this machine can run, or what ails a training. Floor 7."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+import typer
 
 from cellwright import config
 from cellwright.backends.cpu.toolchain import cache_folder, find_compiler, vector_units
@@ -19,8 +21,19 @@ from cellwright.testing.machine import first_line
 PROBES = ("lstm", "peephole")
 
 
-def run() -> None:
-    """Print one row for each thing that matters."""
+def run(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="a run, finished or not; nothing looks at the machine", metavar="RUN"),
+    ] = None,
+) -> None:
+    """Print one row for each thing that matters of the machine, or what is wrong with a training."""
+    if run is not None:
+        # Here, not above: looking at the machine needs none of it.
+        from cellwright.tasks.diagnose import diagnose, lines
+
+        print("\n".join(lines(diagnose(run))))
+        return
     rows = [(name, look()) for name, look in CHECKS]
     rows += [(f"backend for {cell}", _backend(cell)) for cell in PROBES]
     rows += [(name, config.read(name) or f"not set ({about})") for name, about in config.VARIABLES.items()]

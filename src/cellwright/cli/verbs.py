@@ -52,7 +52,7 @@ VERBS = (
     Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
     Row("describe", "parameters, multiply-adds and memory; a cell beside others", LOOKING),
     Row("data", "the bundled samples", MACHINE),
-    Row("doctor", "what this machine can run", MACHINE),
+    Row("doctor", "what this machine can run; with a run, what ails its training", MACHINE),
     Row("bench", "how fast cells train on this machine, beside torch.nn", MACHINE),
     Row("version", "the versions of Cellwright, Python and torch", MACHINE),
 )

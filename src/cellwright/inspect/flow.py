@@ -27,6 +27,7 @@ class _Read:
     earlier: bool
 
 
+@torch.enable_grad()
 def gradient_flow(
     layer: Layer,
     x: Tensor,
@@ -73,8 +74,7 @@ def _length_of(y: Tensor, loss: Loss | None, lengths: Tensor | Sequence[int] | N
     """L."""
     if loss is None:
         return _last_outputs(y, lengths).sum()
-    with torch.enable_grad():
-        value = loss(y)
+    value = loss(y)
     if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
         got = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ShapeError("the loss is not one number of y", got=got, expected="a scalar that depends on y")

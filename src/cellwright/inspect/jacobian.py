@@ -14,6 +14,7 @@ from cellwright.inspect.unroll import Unrolled, leaves, unroll
 from cellwright.nn.layer import Layer
 
 
+@torch.enable_grad()
 def jacobians(
     layer: Layer,
     x: Tensor,
@@ -77,10 +78,9 @@ def _step_jacobians(seen: Unrolled) -> Tensor:
     given = {key: v.detach().double() for key, v in leaves(graph, call, call.x, {}, slice(None)).items()}
     given = {key: v.flatten(0, 1) if key[0] == "input" else v for key, v in given.items()}
     given |= {("state", name): value for name, value in before.items()}
-    with torch.enable_grad():
-        found = interpret(graph, given, run=batched)
-        new = [found[k].expand_as(before[s.name]) for s, k in zip(graph.states, graph.returns, strict=True)]
-        after = torch.cat(new, -1)
+    found = interpret(graph, given, run=batched)
+    new = [found[k].expand_as(before[s.name]) for s, k in zip(graph.states, graph.returns, strict=True)]
+    after = torch.cat(new, -1)
     rows = []
     for value in after.unbind(-1):
         by_state = torch.autograd.grad(

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
-from cellwright import config
 from cellwright.cells import get as find_cell
 from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError, RunError, SettingError, UserError
 from cellwright.tasks import loop
+from cellwright.tasks.devices import device_of
+from cellwright.tasks.failure import noted
+from cellwright.tasks.figures import Figures, figures, recurrent
 from cellwright.tasks.history import History
 from cellwright.tasks.plan import Plan
 from cellwright.tasks.progress import Observer
@@ -114,6 +116,13 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     def loss(self, network: nn.Module, batch: Any, state: loop.State | None) -> loop.Loss:
         """The loss of one batch; what is returned as `state` comes back with the next batch of the epoch."""
 
+    def reads(self, network: nn.Module, batch: Any) -> tuple[Tensor, Tensor | None] | None:
+        """What the recurrent layer reads of a batch, x [T, B, I] and lengths [B]; None where it is not known.
+
+        For figures of the network's inside in the history; in evaluation mode, without gradients.
+        """
+        return None
+
     @abstractmethod
     def evaluate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
         """All scores of a network on a part, SCORE among them; in evaluation mode, without gradients."""
@@ -168,7 +177,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         """
         self.check()
         cell = self.find_cell()
-        device = _device(self.device)
+        device = device_of(self.device)
         train, valid, held = self.parts(X, y, test)
         with seeded(self.seed, device):
             facts = _plain(self.learn(train))
@@ -176,16 +185,18 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             # A test part that does not fit, say by its labels, is refused before the training, not after it.
             asked = None if held is None else self.encode(held, facts)
             snapshot = None if run is None else run.begin(self._document(facts, cell), self._changeable())
-            outcome = loop.train(
-                network,
-                self.feed(self.encode(train, facts)),
-                self.loss,
-                self._plan(device),
-                validate=self._validator(valid, facts),
-                observer=observer,
-                keeper=run,
-                resume=snapshot,
-            )
+            with noted(run):
+                outcome = loop.train(
+                    network,
+                    self.feed(self.encode(train, facts)),
+                    self.loss,
+                    self._plan(device),
+                    validate=self._validator(valid, facts),
+                    look=self._look,
+                    observer=observer,
+                    keeper=run,
+                    resume=snapshot,
+                )
             metrics = as_read(self._metrics(network, outcome, (train, valid, held), asked, facts), nan=True)
         self.network_, self.facts_, self.cell_ = network, facts, cell
         self.history_, self.metrics_ = outcome.history, metrics
@@ -280,7 +291,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             network = estimator._rebuilt(cell, document["facts"], where)
         load_weights(network, weights, run.path / "model.safetensors")
-        estimator.network_ = network.to(_device(estimator.device)).eval()
+        estimator.network_ = network.to(device_of(estimator.device)).eval()
         estimator.facts_, estimator.cell_ = document["facts"], cell
         estimator.history_, estimator.metrics_ = run.history(), run.metrics()
         return estimator
@@ -330,6 +341,10 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         coded = self.encode(valid, facts)
         return lambda network: self.evaluate(network, coded, facts)
 
+    def _look(self, network: nn.Module, batch: Any) -> Figures:
+        layer, read = recurrent(network), self.reads(network, batch)
+        return {} if layer is None or read is None else figures(layer, *read)
+
     def _metrics(
         self,
         network: nn.Module,
@@ -376,22 +391,3 @@ def _plain(facts: Facts) -> Facts:
         fix = "look for missing or infinite values"
         raise DataError("the training data give facts that are not numbers", got=error, fix=fix) from error
     return plain
-
-
-def _device(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        SettingError: there is no such device on this machine.
-    """
-    if name == "auto":
-        name = config.read("CELLWRIGHT_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    if kind not in ("cpu", "cuda") or not (number or "0").isdigit():
-        raise SettingError(f"device must be auto, cpu, cuda or cuda:N, got {name}")
-    if int(number or 0) >= count:
-        raise SettingError(
-            f"device {name} is not on this machine", got=f"{count} such devices", fix="use cpu"
-        )
-    return torch.device(name)

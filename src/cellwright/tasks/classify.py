@@ -196,6 +196,10 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         loss = cross_entropy(logits, batch.y, weight=weight, label_smoothing=self.smoothing)
         return loop.Loss(loss, items=len(batch.y))
 
+    def reads(self, network: nn.Module, batch: Padded) -> tuple[Tensor, Tensor | None] | None:
+        """The vectors of the tokens, or the series."""
+        return (network.first(batch.x), batch.lengths) if isinstance(network, Reader) else None
+
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """Accuracy, macro-F1 and cross-entropy."""
         probabilities = _probabilities(network, coded.inputs)

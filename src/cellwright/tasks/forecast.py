@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
@@ -208,6 +208,10 @@ class Forecaster(Estimator[Span, Windows]):
         """The error of the scaled forecasts."""
         assert batch.y is not None
         return loop.Loss(ERRORS[self.error]()(network(batch.x), batch.y), items=len(batch.index))
+
+    def reads(self, network: nn.Module, batch: WindowBatch) -> tuple[Tensor, Tensor | None] | None:
+        """The windows."""
+        return (batch.x, None) if isinstance(network, RecurrentForecast) else None
 
     def evaluate(self, network: nn.Module, coded: Windows, facts: Facts) -> Scores:
         """MAE, RMSE, MAPE (sMAPE where the truth holds a zero) and MASE over all origins."""

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
@@ -157,6 +157,10 @@ class Generator(Estimator[Text, Codes]):
         model = cast(LanguageModel, network)
         features, state = model(batch.x, state)
         return loop.Loss(model.nats(features, batch.y), items=batch.y.numel(), state=state)
+
+    def reads(self, network: nn.Module, batch: Chunk) -> tuple[Tensor, Tensor | None] | None:
+        """The vectors of the tokens."""
+        return cast(LanguageModel, network).embedding(batch.x), None
 
     def evaluate(self, network: nn.Module, coded: Codes, facts: Facts) -> Scores:
         """Perplexity, and nats and bits, over the whole part read as one stream.

@@ -23,7 +23,8 @@ class History:
     `epoch` (from 1), `step`, `loss` (mean over the items of the training part), `valid_<score>`..., `best`
     (the best weights so far), `learning_rate` (of the last step), `grad_norm_median`, `grad_norm_max` (before
     clipping), `clipped` (share of the steps whose gradient was shortened), `seconds` (of training, without
-    validation), `per_second` (items: sequences, tokens or values, as the task counts them).
+    validation), `per_second` (items: sequences, tokens or values, as the task counts them); in the epochs
+    1, 2, 4, 8, ... also `inside_*` (see `figures.figures`).
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history.column("loss")

@@ -11,16 +11,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from cellwright.errors import DataError, Interrupted, RunError, SettingError
+from cellwright.tasks.figures import due
 from cellwright.tasks.history import History, Value
 from cellwright.tasks.interrupts import Interrupts
 from cellwright.tasks.plan import PLATEAU, Plan, adamw, rate
+from cellwright.tasks.position import Position
 from cellwright.tasks.progress import Ending, Observer, Quiet, Reason, Start
 from cellwright.tasks.seeds import generators, set_generators
 from cellwright.tasks.snapshot import (
@@ -70,6 +72,7 @@ class Loss:
 
 LossFunction = Callable[[nn.Module, Any, "State | None"], Loss]
 Validate = Callable[[nn.Module], Mapping[str, float]]
+Look = Callable[[nn.Module, Any], "Mapping[str, float | None]"]
 
 
 class Keeper(Protocol):
@@ -100,6 +103,7 @@ def train(
     plan: Plan,
     *,
     validate: Validate | None = None,
+    look: Look | None = None,
     observer: Observer | None = None,
     keeper: Keeper | None = None,
     resume: Snapshot | None = None,
@@ -115,6 +119,8 @@ def train(
             gradients. `plan.watch` picks the score that chooses the best weights, ends the training early and
             drives the plateau schedule; of equal scores the one with the lower `loss` is the better, where
             there is one. Without it the last weights are kept and nothing ends early.
+        look: `look(network, batch) -> {figure: value}` for the history, after the epochs 1, 2, 4, 8, ... on
+            their last batch, in evaluation mode.
         observer: who watches.
         keeper: where snapshots go. With one, Ctrl-C waits for the end of the step, keeps a snapshot and
             raises Interrupted; without one, Ctrl-C is the usual KeyboardInterrupt.
@@ -128,35 +134,10 @@ def train(
     """
     if len(feed) == 0:
         raise DataError("there is nothing to train on", got="no batches", expected="at least one")
-    trainer = _Trainer(network, feed, loss, plan, validate, observer or Quiet(), keeper)
+    trainer = _Trainer(network, feed, loss, plan, validate, look, observer or Quiet(), keeper)
     if resume is not None:
         trainer.go_on_from(resume)
     return trainer.run()
-
-
-@dataclass
-class _Position:
-    """Where a training stands: finished epochs, finished batches of the running one, its sums."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    best_epoch: int = 0
-    best_score: float | None = None
-    best_loss: float | None = None
-    stale: int = 0
-    flat: int = 0
-    factor: float = 1.0
-    loss: float = 0.0
-    items: int = 0
-    clipped: int = 0
-    rate: float = 0.0
-    seconds: float = 0.0
-    norms: list[float] = field(default_factory=list)
-
-    def next_epoch(self) -> None:
-        self.epoch, self.batch, self.loss, self.items = self.epoch + 1, 0, 0.0, 0
-        self.clipped, self.seconds, self.norms = 0, 0.0, []
 
 
 class _Trainer:
@@ -169,12 +150,14 @@ class _Trainer:
         loss: LossFunction,
         plan: Plan,
         validate: Validate | None,
+        look: Look | None,
         observer: Observer,
         keeper: Keeper | None,
     ) -> None:
         self.network, self.feed, self.loss, self.plan = network, feed, loss, plan
-        self.validate, self.observer, self.keeper = validate, observer, keeper
-        self.at = _Position()
+        self.validate, self.look, self.observer, self.keeper = validate, look, observer, keeper
+        self.last: Any = None
+        self.at = Position()
         self.history = History()
         self.best: Mapping[str, Tensor] | None = None
         self.state: State | None = None
@@ -211,7 +194,7 @@ class _Trainer:
             )
         load_weights(self.network, snapshot.part("network"), "the snapshot")
         restore_optimizer(self.optimizer, self.network, snapshot.part("optimizer"))
-        self.at = _Position(**numbers["position"])
+        self.at = Position(**numbers["position"])
         self.history, self.best = History(snapshot.history), snapshot.best
         device = self.plan.device
         self.state = {name: tensor.to(device) for name, tensor in snapshot.part("state").items()} or None
@@ -236,7 +219,8 @@ class _Trainer:
         begun = time.perf_counter()
         before = self.at.seconds
         for batch in self.feed.epoch(self.at.epoch, self.at.batch):
-            self._step(batch.to(self.plan.device))
+            self.last = batch.to(self.plan.device)
+            self._step(self.last)
             self.at.seconds = before + time.perf_counter() - begun
             if self.interrupts.asked:
                 self._keep()
@@ -342,6 +326,7 @@ class _Trainer:
             "step": at.step,
             "loss": at.loss / max(1, at.items),
             **{f"valid_{name}": float(value) for name, value in scores.items()},
+            **self._figures(),
             "best": better,
             "learning_rate": at.rate,
             "grad_norm_median": statistics.median(at.norms),
@@ -350,6 +335,15 @@ class _Trainer:
             "seconds": round(at.seconds, 4),
             "per_second": round(at.items / max(at.seconds, 1e-9), 1),
         }
+
+    def _figures(self) -> Mapping[str, float | None]:
+        if self.look is None or self.last is None or not due(self.at.epoch + 1):
+            return {}
+        before = generators(self.plan.device)
+        with evaluating(self.network):
+            found = self.look(self.network, self.last)
+        set_generators(*before, self.plan.device)
+        return {f"inside_{name}": value for name, value in found.items()}
 
     def _interrupted(self) -> Interrupted:
         at = self.at

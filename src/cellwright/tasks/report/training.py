@@ -123,7 +123,9 @@ def _values(history: History, column: str) -> list[float | None]:
 
 
 def _table(history: History) -> Markup:
-    columns = [name for name in history.columns() if name not in ("best", "step")]
+    columns = [
+        name for name in history.columns() if name not in ("best", "step") and not name.startswith("inside_")
+    ]
     head = el("tr", [el("th", _heading(name), scope="col", class_="n") for name in columns])
     rows = [
         el(
