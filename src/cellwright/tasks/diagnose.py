@@ -216,7 +216,8 @@ def _over_fitting(record: Record) -> Finding | None:
         return None
     evidence = (
         f"after epoch {best + 1} the validation loss went from {number(valid[best], 3)} "
-        f"to {number(valid[-1], 3)}, the training loss from {number(train[best], 3)} to {number(train[-1], 3)}"
+        f"to {number(valid[-1], 3)}, "
+        f"the training loss from {number(train[best], 3)} to {number(train[-1], 3)}"
     )
     return Finding(
         "over-fitting", evidence, "more data, a larger --dropout, fewer --units, or fewer --epochs"
