@@ -20,9 +20,9 @@ import torch
 from torch import nn
 
 from cellwright.cells import lstm
-from cellwright.tasks.batches import Chunks
-from cellwright.tasks.generate import Generator
-from cellwright.tasks.loop import evaluating
+from cellwright.tasks.generate.task import Generator
+from cellwright.tasks.training.batches import Chunks
+from cellwright.tasks.training.loop import evaluating
 
 STEPS = 20
 

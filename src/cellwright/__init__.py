@@ -58,9 +58,9 @@ _LAZY = {
     "describe": "cellwright.description:describe",
     "explain": "cellwright.runtime.choose:explain",
     "Stream": "cellwright.stream:Stream",
-    "Classifier": "cellwright.tasks.classify:Classifier",
-    "Forecaster": "cellwright.tasks.forecast:Forecaster",
-    "Generator": "cellwright.tasks.generate:Generator",
+    "Classifier": "cellwright.tasks.classify.task:Classifier",
+    "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
+    "Generator": "cellwright.tasks.generate.task:Generator",
 }
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ if TYPE_CHECKING:
     from cellwright.description import describe
     from cellwright.runtime.choose import explain
     from cellwright.stream import Stream
-    from cellwright.tasks.classify import Classifier
-    from cellwright.tasks.forecast import Forecaster
-    from cellwright.tasks.generate import Generator
+    from cellwright.tasks.classify.task import Classifier
+    from cellwright.tasks.forecast.task import Forecaster
+    from cellwright.tasks.generate.task import Generator
 
 
 def __getattr__(name: str) -> Any:

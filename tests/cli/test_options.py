@@ -12,7 +12,7 @@ from cellwright.cli.options import COLUMNS, split_names, with_settings
 from cellwright.cli.reading import run_folder
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.load import TASKS, task_class
-from cellwright.tasks.settings import fields, setting
+from cellwright.tasks.training.settings import fields, setting
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

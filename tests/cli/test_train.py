@@ -141,7 +141,7 @@ def test_interrupted_saved_resumed_the_same(call, monkeypatch, tmp_path: Path) -
 
 
 def test_interrupted_outside_the_training(call, monkeypatch, tmp_path: Path) -> None:
-    from cellwright.tasks.classify import Classifier
+    from cellwright.tasks.classify.task import Classifier
 
     def stop(self: Classifier, data: object) -> None:
         raise KeyboardInterrupt

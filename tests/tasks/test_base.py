@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from cellwright.cells import gru
 from cellwright.errors import CellError, DataError, Interrupted, RunError, SettingError
-from cellwright.tasks import load, loop
+from cellwright.tasks import load
 from cellwright.tasks.base import Estimator
-from cellwright.tasks.batches import Bucketed, Padded, Ragged
-from cellwright.tasks.run import Run
-from cellwright.tasks.settings import fields, setting, with_default
+from cellwright.tasks.training import loop
+from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.settings import fields, setting, with_default
 
 
 @dataclass(frozen=True)

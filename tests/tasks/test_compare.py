@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cellwright.errors import CellError, RunError, SettingError
-from cellwright.tasks.classify import Classifier
+from cellwright.tasks.classify.task import Classifier
 from cellwright.tasks.compare import Entry, Leaderboard, _leaderboard, compare, contenders
-from cellwright.tasks.run import Run
+from cellwright.tasks.training.run import Run
 
 TEXTS = [f"a {word} film number {k}" for k in range(15) for word in ("good", "bad")]
 LABELS = ["good", "bad"] * 15

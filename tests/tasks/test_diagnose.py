@@ -11,8 +11,8 @@ import pytest
 
 import cellwright as cw
 from cellwright.tasks.diagnose import CHECKS, Diagnosis, diagnose, lines
-from cellwright.tasks.history import History
-from cellwright.tasks.run import Run
+from cellwright.tasks.training.history import History
+from cellwright.tasks.training.run import Run
 
 HEALTHY = [
     {"epoch": k, "loss": 1.0 / k, "valid_loss": 1.1 / k + 0.1, "valid_accuracy": 0.5 + 0.1 * k, "best": True,

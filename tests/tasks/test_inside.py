@@ -28,8 +28,8 @@ def test_a_text_to_classify() -> None:
 
 
 def _logit(model, text: str, k: int) -> torch.Tensor:
-    from cellwright.tasks import classify_code
-    from cellwright.tasks.classify_examples import normal
+    from cellwright.tasks.classify import code as classify_code
+    from cellwright.tasks.classify.examples import normal
 
     x, lengths = classify_code.encoded(normal([text]), model.facts_, 0).pad([0])
     with torch.no_grad():

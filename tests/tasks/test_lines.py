@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.tasks import test_live_classify as classify
-from tests.tasks import test_live_forecast as forecast
-from tests.tasks import test_live_generate as generate
+from tests.tasks.classify import test_live as classify
+from tests.tasks.forecast import test_live as forecast
+from tests.tasks.generate import test_live as generate
 
 import cellwright as cw
 from cellwright.tasks import lines as module

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cellwright.cli.screen import notice
-from cellwright.tasks.history import Row
-from cellwright.tasks.progress import Ending, Start, watcher
+from cellwright.tasks.training.history import Row
+from cellwright.tasks.training.progress import Ending, Start, watcher
 
 
 class Announced:

@@ -12,7 +12,7 @@ from cellwright.cli.loaded import on_a_run
 from cellwright.cli.options import real, whole
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator
-from cellwright.tasks.generate import Generator
+from cellwright.tasks.generate.task import Generator
 
 
 def command(arguments: list[str]) -> Callable[..., None]:

@@ -13,7 +13,7 @@ from cellwright.cli.verbs import HELP
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.load import load_run
-from cellwright.tasks.settings import fields
+from cellwright.tasks.training.settings import fields
 
 Run = Annotated[str, typer.Argument(help="a run folder made by `cellwright train`", metavar="RUN")]
 

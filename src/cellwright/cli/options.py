@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import typer
 
 from cellwright.tasks.base import Estimator
-from cellwright.tasks.settings import fields
+from cellwright.tasks.training.settings import fields
 
 # The settings that only say how a file is read: a trained run may meet a file with other columns.
 COLUMNS = ("text", "label", "time", "target", "covariates", "gaps", "duplicates")

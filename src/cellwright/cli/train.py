@@ -21,8 +21,8 @@ from cellwright.errors import RunError
 from cellwright.tasks import report
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.load import task_class
-from cellwright.tasks.run import Run
-from cellwright.tasks.settings import fields
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.settings import fields
 
 NEXT = {
     "forecast": "cellwright predict {run} {data}",

@@ -21,17 +21,17 @@ from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError, RunError, SettingError, UserError
-from cellwright.tasks import loop
-from cellwright.tasks.devices import device_of
-from cellwright.tasks.failure import noted
-from cellwright.tasks.figures import Figures, figures, recurrent
-from cellwright.tasks.history import History
-from cellwright.tasks.plan import Plan
-from cellwright.tasks.progress import Observer
-from cellwright.tasks.run import Run
-from cellwright.tasks.seeds import seeded
-from cellwright.tasks.settings import fields, problems, setting
-from cellwright.tasks.snapshot import load_weights
+from cellwright.tasks.training import loop
+from cellwright.tasks.training.devices import device_of
+from cellwright.tasks.training.failure import noted
+from cellwright.tasks.training.figures import Figures, figures, recurrent
+from cellwright.tasks.training.history import History
+from cellwright.tasks.training.plan import Plan
+from cellwright.tasks.training.progress import Observer
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.seeds import seeded
+from cellwright.tasks.training.settings import fields, problems, setting
+from cellwright.tasks.training.snapshot import load_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -15,8 +15,8 @@ from sklearn.base import clone
 
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator, Scores
-from cellwright.tasks.progress import Observer
-from cellwright.tasks.run import Run
+from cellwright.tasks.training.progress import Observer
+from cellwright.tasks.training.run import Run
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from cellwright.page.numbers import number
-from cellwright.tasks.failure import failure
-from cellwright.tasks.figures import FEW
-from cellwright.tasks.history import History
 from cellwright.tasks.report.verdict import score_name, verdict
-from cellwright.tasks.run import HISTORY, MODEL, Run
+from cellwright.tasks.training.failure import failure
+from cellwright.tasks.training.figures import FEW
+from cellwright.tasks.training.history import History
+from cellwright.tasks.training.run import HISTORY, MODEL, Run
 
 FAINT = 1e-6  # of the last step's gradient: what arrives below it teaches nothing
 WILD, LARGE = 100.0, 10.0  # times the median gradient; and a length that is large in itself

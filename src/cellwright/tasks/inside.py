@@ -18,16 +18,17 @@ from cellwright.errors import DataError, SettingError
 from cellwright.inspect.inside import Inside
 from cellwright.page.numbers import number
 from cellwright.samples import names as samples
-from cellwright.tasks import classify_code, forecast_facts
 from cellwright.tasks.base import Estimator
-from cellwright.tasks.classify_examples import from_json, normal
-from cellwright.tasks.forecast_read import whole
-from cellwright.tasks.forecast_show import written
-from cellwright.tasks.generate_write import Writer
-from cellwright.tasks.loop import evaluating
+from cellwright.tasks.classify import code as classify_code
+from cellwright.tasks.classify.examples import from_json, normal
+from cellwright.tasks.forecast import facts as forecast_facts
+from cellwright.tasks.forecast.read import whole
+from cellwright.tasks.forecast.show import written
+from cellwright.tasks.forecast.windows import Windows
+from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.networks import pooled
+from cellwright.tasks.training.loop import evaluating
 from cellwright.tasks.vocab import Vocabulary
-from cellwright.tasks.windows import Windows
 
 EMPTY = "∅"
 LONGEST = 10_000  # tokens of a text file that are read

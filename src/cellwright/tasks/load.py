@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cellwright.errors import RunError, SettingError
-from cellwright.tasks.run import Run
-from cellwright.tasks.settings import nearest
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.settings import nearest
 
 if TYPE_CHECKING:
     from cellwright.tasks.base import Estimator
 
 TASKS = {
-    "classify": "cellwright.tasks.classify:Classifier",
-    "forecast": "cellwright.tasks.forecast:Forecaster",
-    "generate": "cellwright.tasks.generate:Generator",
+    "classify": "cellwright.tasks.classify.task:Classifier",
+    "forecast": "cellwright.tasks.forecast.task:Forecaster",
+    "generate": "cellwright.tasks.generate.task:Generator",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellwright.tasks.forecast import Forecaster
+from cellwright.tasks.forecast.task import Forecaster
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ from tests.tasks.report.reader import Reader
 import cellwright as cw
 from cellwright.compiler.count import count
 from cellwright.page.numbers import number
-from cellwright.tasks.forecast import Forecaster
-from cellwright.tasks.history import History
+from cellwright.tasks.forecast.task import Forecaster
 from cellwright.tasks.report import page, write
 from cellwright.tasks.report.examples import RENDERERS
-from cellwright.tasks.run import Run
-from cellwright.tasks.settings import fields
+from cellwright.tasks.training.history import History
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.settings import fields
 
 BAD = "<script>alert('x')</script>\"&<img src=x onerror=alert(1)>"
 

@@ -22,8 +22,8 @@ from cellwright.tasks.report.origin import origin_section, settings_section
 from cellwright.tasks.report.score import headline, scores
 from cellwright.tasks.report.training import training
 from cellwright.tasks.report.verdict import verdict
-from cellwright.tasks.run import Run
-from cellwright.tasks.settings import fields
+from cellwright.tasks.training.run import Run
+from cellwright.tasks.training.settings import fields
 
 NAME = "report.html"
 

@@ -9,8 +9,8 @@ from cellwright.page.chart import Chart, Line, line_chart
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
 from cellwright.page.shell import scroll, section
-from cellwright.tasks.history import History
 from cellwright.tasks.report.verdict import score_name
+from cellwright.tasks.training.history import History
 
 ENDED = {
     "epochs": "all epochs were run",

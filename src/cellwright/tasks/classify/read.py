@@ -1,0 +1,118 @@
+"""From a file to examples to classify: texts or series, whichever the file and its columns hold. Floor 6.
+
+Every row is kept, so that predictions stand beside their rows; what training leaves out is said in the note.
+Refuses what the readers refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from cellwright.errors import DataError
+from cellwright.tasks.classify.examples import Examples
+from cellwright.tasks.data import names, read_series, read_table, resolve, strings, text_roles
+from cellwright.tasks.data.roles import NO_COLUMN, find_column
+from cellwright.tasks.data.source import Source, file_of, format_of, shown
+from cellwright.tasks.data.wide import label_column
+
+ALWAYS_SERIES = (".ts", ".npz")
+_FEW_COLUMNS = 3  # of numbers: fewer beside a column of text are no series
+
+
+def read(
+    path: Any, *, text: str | None = None, label: str | None = None, known: Mapping[str, str] | None = None
+) -> Examples:
+    """Read a table of texts (CSV, TSV, JSON Lines, Parquet), or series (`.ts`, `.npz`, a wide table).
+
+    Args:
+        path: a file, or a sample's name.
+        text, label: columns the user named, or None to guess them; `label="none"`: no column is the label.
+        known: the columns a trained model was trained on, {"text": ..., "label": ...}: tried before guessing,
+            and labels are not needed then. None before training.
+
+    Returns:
+        All rows; an empty text is "", a row without a label has None. Labels are None where there are none.
+
+    Raises:
+        DataError: what the readers refuse; no column of texts, or only empty ones.
+    """
+    source = resolve(path)
+    if format_of(file_of(source)) in ALWAYS_SERIES:
+        return _series(source, {})
+    frame = read_table(source)
+    if label not in (None, NO_COLUMN, (known or {}).get("label")):
+        label = find_column(frame.columns, str(label), "--label", source)
+    text, label = _remembered(frame, text, label, known or {})
+    if text is not None or holds_texts(frame, label):
+        return _texts(frame, source, text, label, labelled=known is None)
+    column = label_column(frame, source, label)
+    return _series(source, {} if column is None else {"label": column}, label)
+
+
+def holds_texts(frame: pl.DataFrame, label: str | None = None) -> bool:
+    """Whether a table is one of texts with labels, not of series with a label in each row.
+
+    A single column of text is the label of a series where it is named so, or says one of few things beside
+    many numbers.
+    """
+    written = [name for name in frame.columns if _is_written(frame[name])]
+    if label is not None and label != NO_COLUMN:
+        return any(name != label for name in written)
+    if len(written) != 1:
+        return len(written) > 1
+    name = written[0]
+    if name.lower() in names.TEXT or frame.width - 1 < _FEW_COLUMNS:
+        return True
+    return name.lower() not in names.LABEL and 2 * frame[name].n_unique() > frame.height
+
+
+def _is_written(cells: pl.Series) -> bool:
+    """Whether most cells that hold something hold no number."""
+    held = cells.drop_nulls()
+    if held.dtype != pl.String:
+        return False
+    numbers = held.str.strip_chars().cast(pl.Float64, strict=False)
+    return bool(2 * numbers.null_count() > len(held))
+
+
+def _remembered(
+    frame: pl.DataFrame, text: str | None, label: str | None, known: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """The columns asked for, else those of an earlier reading; a label that was known and is gone is none."""
+    if text is None and known.get("text") in frame.columns:
+        text = known["text"]
+    if label is None and "label" in known:
+        label = known["label"] if known["label"] in frame.columns else NO_COLUMN
+    return text, label
+
+
+def _series(source: Source, columns: dict[str, str], label: str | None = None) -> Examples:
+    found = read_series(source, label)
+    note = f"{source.notice}; {found.note}" if source.notice else found.note
+    return Examples(
+        "series", found.inputs, found.labels or None, note=note, columns=columns, source=shown(source)
+    )
+
+
+def _texts(
+    frame: pl.DataFrame, source: Source, text: str | None, label: str | None, labelled: bool
+) -> Examples:
+    unlabelled = label == NO_COLUMN and label not in frame.columns
+    label, labelled = (None, False) if unlabelled else (label, labelled)
+    roles = text_roles(frame, source, text=text, label=label, labelled=labelled)
+    texts = [cell or "" for cell in strings(frame, roles.text)]
+    if not any(texts):
+        raise DataError(
+            "the text column is empty", where=f"{shown(source)}, column {roles.text}", fix="set --text"
+        )
+    column = None if unlabelled else roles.label
+    labels = None if column is None else [cell and cell.strip() for cell in strings(frame, column)]
+    note = f"{len(texts)} texts, {roles.describe()}"
+    out = sum(1 for k, cell in enumerate(texts) if not cell or (labels is not None and not labels[k]))
+    note += f"; {out} rows without text or label are left out of training and scores" if out else ""
+    note = f"{source.notice}; {note}" if source.notice else note
+    columns = {"text": roles.text} | ({} if column is None else {"label": column})
+    return Examples("text", texts, labels, note=note, columns=columns, source=shown(source))

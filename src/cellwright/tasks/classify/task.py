@@ -1,0 +1,320 @@
+"""The classify task: a text or a series in, one of several labels out. Floor 6.
+
+The vocabulary and the scales come from the training part alone. Refuses one class only, labels unseen in
+training, and inputs of another kind than those of training.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from cellwright.compiler.trace import Cell
+from cellwright.errors import DataError
+from cellwright.tasks import baselines as simple
+from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.classify import code
+from cellwright.tasks.classify.examples import Examples, as_array, from_json, normal
+from cellwright.tasks.classify.live import LiveSeries, LiveTexts
+from cellwright.tasks.classify.read import read
+from cellwright.tasks.metrics import accuracy, confusion, macro_f1
+from cellwright.tasks.networks import (
+    POOLINGS,
+    Bag,
+    CountsPerceptron,
+    Embedding,
+    Reader,
+    StretchedPerceptron,
+)
+from cellwright.tasks.training import loop
+from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
+from cellwright.tasks.training.settings import setting, with_default
+
+TOGETHER = 256  # examples in a batch that only predicts
+SHOWN = 10  # right and wrong predictions in a report, each
+STEPS_SHOWN = 12  # of a series in a report
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A part as numbers: the inputs, and the places of the labels among the classes [N]."""
+
+    inputs: Ragged
+    labels: Tensor
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore[misc]
+    """Classes of texts, or of series of unequal lengths and several channels.
+
+    `fit` takes X as texts or as series (arrays [T, C] or [T] each, or one array [N, T, C] or [N, T]; NaN is a
+    missing value) with y as labels (texts, numbers, true or false, tuples of them); or what `read` gave; or
+    the path of a file alone. With `bow` or `mlp` in the place of a cell the order of the words is not seen
+    (`mlp` sees a series whole, stretched to one length).
+
+    >>> X = ["good film", "bad film", "a good one", "a bad one"] * 10
+    >>> y = ["+", "-", "+", "-"] * 10
+    >>> model = Classifier(units=8, embedding=8, epochs=2).fit(X, y)
+    >>> model.predict(["good", "bad"]).tolist(), model.predict_proba(["good"]).shape
+    (['+', '-'], (1, 2))
+    """
+
+    TASK = "classify"
+    SCORE = "accuracy"
+    BETTER = "max"
+    NOT_CELLS = ("mlp", "bow")
+
+    text: str = setting("", "the column of the texts; empty: guessed")
+    label: str = setting("", "the column of the labels; none: no column; empty: guessed")
+    tokens: str = setting(
+        "auto", "what a text is cut into; auto goes by the script", choices=("auto", "word", "char")
+    )
+    lower: bool = setting(True, "take capital letters for small ones")
+    min_count: int = setting(2, "take tokens seen less often for unknown ones", min=1)
+    max_tokens: int = setting(30_000, "tokens in the vocabulary at most; 0: no limit", min=0)
+    max_length: int = setting(256, "tokens of a text that are read; 0: all", min=0)
+    pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
+    embedding: int = setting(128, "size of the vector of a token", min=1)
+    pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
+    word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
+    embedding_dropout: float = setting(
+        0.5, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
+    )
+    smoothing: float = setting(
+        0.1, "share of certainty taken off the labels in training", min=0, max=1, exclusive="max"
+    )
+    balance: bool = setting(False, "let rare classes count as much as frequent ones")
+    passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
+    bidirectional: bool = with_default(Estimator, "bidirectional", True)
+    dropout: float = with_default(Estimator, "dropout", 0.5)
+    epochs: int = with_default(Estimator, "epochs", 10)
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The labels, in the order of `predict_proba`'s columns."""
+        check_is_fitted(self, "facts_")
+        return as_array([from_json(value) for value in self.facts_["labels"]])
+
+    def read(self, data: Any) -> Examples:
+        """The examples of a file or a bundled sample, with a note; `fit`, `measure`, `predict` take them.
+
+        A trained model looks for the columns it was trained on.
+
+        Raises:
+            DataError: the file cannot be used.
+        """
+        known: dict[str, str] | None = self.facts_["columns"] if hasattr(self, "facts_") else None
+        return read(data, text=self.text or None, label=self.label or None, known=known)
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
+        """The probability of each class, [N, classes].
+
+        Raises:
+            DataError: X is not of the kind of training.
+        """
+        check_is_fitted(self)
+        inputs = code.encoded(self._inputs(X), self.facts_, self.max_length)
+        with loop.evaluating(self.network_):
+            return _probabilities(self.network_, inputs).numpy()
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The most probable label of each, [N].
+
+        Raises:
+            DataError: X is not of the kind of training.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: npt.NDArray[Any] = self.classes_[best]
+        return labels
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The share of right answers."""
+        return Estimator.score(self, X, y)
+
+    def way(self) -> LiveTexts | LiveSeries:
+        """Texts in, or steps of a sequence, classes out: for `cellwright.Stream`."""
+        check_is_fitted(self)
+        return LiveTexts(self) if self.facts_["kind"] == "text" else LiveSeries(self)
+
+    def take(self, X: Any, y: Any = None) -> Examples:
+        """The examples that have a label."""
+        part = self._inputs(X, y)
+        if part.labels is None and part.source == "":
+            raise DataError("there are no labels", where="y", expected="a label each", fix="give y")
+        return part.labelled()
+
+    def hold_out(self, part: Examples, share: float) -> tuple[Examples, Examples]:
+        """Each class in proportion; a class of one example stays in the rest."""
+        return part.split(share, self.seed)
+
+    def learn(self, train: Examples) -> Facts:
+        """The classes, and the vocabulary or the scales."""
+        facts = code.label_facts(train)
+        if train.kind == "series":
+            return facts | code.series_facts(train.series)
+        return facts | code.text_facts(
+            train.texts,
+            self.tokens,  # type: ignore[arg-type]
+            lower=self.lower,
+            min_count=self.min_count,
+            max_tokens=self.max_tokens,
+            pairs=self.pairs and self.cell not in self.NOT_CELLS,
+        )
+
+    def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
+        """The untrained network, with the weight of each class beside it."""
+        network = self._network(cell, facts)
+        counts = torch.tensor(facts["counts"], dtype=torch.float32)
+        network.register_buffer("class_weight", counts.mean() / counts, persistent=False)
+        return network
+
+    def encode(self, part: Examples, facts: Facts) -> Numbers:
+        """The part as numbers."""
+        return Numbers(code.encoded(part, facts, self.max_length), code.encoded_labels(part, facts))
+
+    def feed(self, coded: Numbers) -> loop.Feed:
+        """Batches of similar lengths; an epoch of small data is several passes."""
+        feed = Bucketed(coded.inputs, coded.labels, batch_size=self.batch_size, seed=self.seed)
+        return code.Passes(feed, self.passes or code.passes(len(feed)))
+
+    def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
+        """The cross-entropy with smoothed labels (Szegedy et al. 2016), weighted by class if `balance`."""
+        logits = network(batch.x, batch.lengths)
+        assert batch.y is not None
+        weight = network.get_buffer("class_weight") if self.balance else None
+        loss = cross_entropy(logits, batch.y, weight=weight, label_smoothing=self.smoothing)
+        return loop.Loss(loss, items=len(batch.y))
+
+    def reads(self, network: nn.Module, batch: Padded) -> tuple[Tensor, Tensor | None] | None:
+        """The vectors of the tokens, or the series."""
+        return (network.first(batch.x), batch.lengths) if isinstance(network, Reader) else None
+
+    def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
+        """Accuracy, macro-F1 and cross-entropy."""
+        probabilities = _probabilities(network, coded.inputs)
+        right = probabilities[torch.arange(len(coded.labels)), coded.labels]
+        scores = _scores(coded.labels.tolist(), probabilities.argmax(dim=1).tolist())
+        return scores | {"loss": float(-right.clamp_min(1e-12).log().mean())}
+
+    def baselines(self, train: Examples, held: Examples) -> dict[str, Scores]:
+        """The most frequent class, and a linear model on words and pairs of words, or on stretched series."""
+        facts = code.label_facts(train)
+        known = [str(k) for k in code.encoded_labels(train, facts).tolist()]
+        truth = [str(k) for k in code.encoded_labels(held, facts).tolist()]
+        if train.kind == "text":
+            linear = simple.linear_text(train.texts, known, held.texts)
+        else:
+            linear = simple.linear_series(_filled(train), known, _filled(held))
+        return {"majority": _scores(truth, simple.majority(known, truth)), "linear": _scores(truth, linear)}
+
+    def examples(self, network: nn.Module, held: Examples, facts: Facts) -> dict[str, Any]:
+        """The confusion matrix, and some right and some wrong predictions."""
+        coded = self.encode(held, facts)
+        probabilities = _probabilities(network, coded.inputs)
+        surest, said = (values.tolist() for values in probabilities.max(dim=1))
+        truth, names = coded.labels.tolist(), [str(from_json(value)) for value in facts["labels"]]
+        chosen = _chosen([one == other for one, other in zip(truth, said, strict=True)])
+        shown = [
+            _shown(held, k)
+            | {"truth": names[truth[k]], "predicted": names[said[k]], "probability": round(surest[k], 4)}
+            for k in chosen
+        ]
+        matrix = confusion(
+            [str(k) for k in truth], [str(k) for k in said], [str(k) for k in range(len(names))]
+        )
+        return {"confusion": {"labels": names, "matrix": matrix.tolist()}, "predictions": shown}
+
+    def conflicts(self) -> Iterable[str]:
+        """Clauses for settings that do not go together."""
+        if self.text and self.text == self.label:
+            yield f"text and label must be two columns, got {self.text} for both"
+        if 0 < self.max_tokens < 3:
+            yield f"max_tokens must be 0 or at least 3 (two tokens are special), got {self.max_tokens}"
+
+    def _inputs(self, X: Any, y: Any = None) -> Examples:
+        part = self.read(X) if isinstance(X, Path) or (isinstance(X, str) and y is None) else normal(X, y)
+        lost = sum(int(np.isnan(values).sum()) for values in part.series) if part.kind == "series" else 0
+        if lost:
+            warnings.warn(f"{lost} missing values (NaN) count as their channel's mean", stacklevel=3)
+        return part
+
+    def _network(self, cell: Cell | None, facts: Facts) -> nn.Module:
+        text, outputs = facts["kind"] == "text", len(facts["labels"])
+        if self.cell == "mlp" and cell is None:
+            return self._perceptron(facts, outputs)
+        first: nn.Module = self._embedding(facts) if text else nn.Identity()
+        width = self.embedding if text else facts["channels"]
+        if cell is None:
+            if not text:
+                first, width = nn.Sequential(nn.Linear(width, self.units), nn.ReLU()), self.units
+            return Bag(first, width, outputs, dropout=self.dropout)
+        return Reader(
+            first,
+            width,
+            cell,
+            outputs,
+            units=self.units,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            pooling=self.pooling,
+        )
+
+    def _embedding(self, facts: Facts) -> Embedding:
+        return Embedding(
+            code.sizes(facts), self.embedding, hidden_words=self.word_dropout, dropout=self.embedding_dropout
+        )
+
+    def _perceptron(self, facts: Facts, outputs: int) -> nn.Module:
+        if facts["kind"] == "text":
+            return CountsPerceptron(code.sizes(facts)[0], outputs, units=self.units, dropout=self.dropout)
+        return StretchedPerceptron(
+            facts["channels"], facts["length"], outputs, units=self.units, dropout=self.dropout
+        )
+
+
+def _probabilities(network: nn.Module, inputs: Ragged) -> Tensor:
+    """The probability of each class, [N, classes], in the order of the inputs, on the CPU."""
+    device = next(network.parameters()).device
+    batches = list(Bucketed(inputs, batch_size=TOGETHER).ordered())
+    found = torch.cat([network(b.x.to(device), b.lengths.to(device)).softmax(dim=1).cpu() for b in batches])
+    return found[torch.cat([batch.index for batch in batches]).argsort()]
+
+
+def _scores(truth: list[Any], said: list[Any]) -> Scores:
+    return {"accuracy": accuracy(truth, said), "macro_f1": macro_f1(truth, said)}
+
+
+def _filled(part: Examples) -> list[npt.NDArray[np.float32]]:
+    """Series without NaN, for the linear baseline: a missing value is the mean of its channel."""
+    mean = np.nanmean(np.concatenate(part.series), axis=0)
+    return [np.where(np.isnan(values), mean, values) for values in part.series]
+
+
+def _chosen(right: list[bool]) -> list[int]:
+    """The places of some wrong and some right predictions, evenly spread over the data."""
+    chosen: list[int] = []
+    for wanted in (False, True):
+        places = [k for k, is_right in enumerate(right) if is_right == wanted]
+        chosen += places[:: max(1, len(places) // SHOWN)][:SHOWN]
+    return chosen
+
+
+def _shown(part: Examples, k: int) -> dict[str, Any]:
+    if part.kind == "text":
+        return {"text": part.texts[k]}
+    values = part.series[k]
+    start = np.round(values[:STEPS_SHOWN, 0].astype(float), 3).tolist()
+    more = f"{len(values)} steps, {values.shape[1]} channels; the first begins "
+    return {"values": more + ", ".join("missing" if np.isnan(v) else f"{v:g}" for v in start)}

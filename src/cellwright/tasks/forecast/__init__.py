@@ -1,0 +1,1 @@
+"""The forecast task: from columns over time to what comes next. Floor 6."""

@@ -1,0 +1,255 @@
+"""The generate task: a language model of any text, by characters or words, and what it writes. Floor 6.
+
+Trained by truncated backpropagation through time, its state carried from chunk to chunk. Refuses texts too
+short for a chunk, both directions, and prompts with tokens the model never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from cellwright.compiler.trace import Cell
+from cellwright.errors import DataError
+from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.baselines import NGram
+from cellwright.tasks.data import resolve
+from cellwright.tasks.data.source import Data
+from cellwright.tasks.generate.live import LiveText
+from cellwright.tasks.generate.network import LanguageModel
+from cellwright.tasks.generate.sampling import Sampling
+from cellwright.tasks.generate.text import UNITS, Codes, Text, encode, read
+from cellwright.tasks.generate.write import Writer
+from cellwright.tasks.metrics import bits_per_character, perplexity
+from cellwright.tasks.training import loop
+from cellwright.tasks.training.batches import Chunk, Chunks
+from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.vocab import UNKNOWN, Unit, Vocabulary
+
+STEPS = 50  # chunks that even a short text should give in an epoch
+LONGEST = 100  # characters of a token, on average, in any text worth learning
+PIECE = 1024  # steps that a score is computed over at a time
+SHOWN = 400  # characters of a sample in a report; a fifth as many words
+ORDERS = {"char": (1, 3, 5), "word": (1, 2, 3), "blank": (1, 2, 3)}
+WARMTHS = (0.0, 0.5, 0.8, 1.0)  # temperatures of the samples in a report
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Generator(Estimator[Text, Codes]):
+    """A language model: it learns a text, says how likely another one is, and writes on.
+
+    `fit` takes the text itself or the Path of a file. Parts are cut in order: the test part is the end of
+    the text, the validation part stands before it. Tokens that are rare in the training part count as
+    `<unk>`, and so does what is unknown in another part.
+
+    >>> model = Generator(units=16, chunk=16, epochs=1, seed=1).fit("to be or not to be, " * 40, test=0.1)
+    >>> sorted(model.metrics_["baselines"])
+    ['3-gram', '5-gram', 'unigram']
+    >>> len(model.generate("to ", length=12, seed=3))
+    12
+    """
+
+    TASK = "generate"
+    SCORE = "perplexity"
+    BETTER = "min"
+
+    unit: str = setting(
+        "auto",
+        "the tokens: characters, words, what stands between blanks, or chosen from the text",
+        choices=("auto", "char", "word", "blank"),
+    )
+    min_count: int = setting(
+        0, "tokens seen less often count as unknown; 0: 2, but 1 where <unk> stands in the text", min=0
+    )
+    vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
+    embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
+    tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
+    chunk: int = setting(64, "steps that a gradient reaches back", min=1)
+    units: int = with_default(Estimator, "units", 256)
+    learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
+    dropout: float = with_default(Estimator, "dropout", 0.1)
+    epochs: int = with_default(Estimator, "epochs", 12)
+    batch_size: int = with_default(Estimator, "batch_size", 32)
+    valid: float = with_default(Estimator, "valid", 0.05)
+
+    def conflicts(self) -> Iterable[str]:
+        """Clauses for settings that do not go together."""
+        if self.bidirectional:
+            yield "bidirectional must be false: a language model must not see the tokens it is to predict"
+
+    def read(self, data: Text | Data) -> Text:
+        """The text of a file or a bundled sample, with a note about it; `fit` takes it.
+
+        Raises:
+            DataError: it cannot be used (see `generate_text.read`).
+        """
+        return data if isinstance(data, Text) else read(resolve(data), cast(Unit, self.unit))
+
+    def way(self) -> LiveText:
+        """Text in, what may come next out: for `cellwright.Stream`."""
+        return LiveText(self)
+
+    def take(self, X: Any, y: Any = None) -> Text:
+        """The text, checked."""
+        if y is not None:
+            raise DataError("a language model takes no y", fix="give the text alone")
+        return read(X, cast(Unit, self.unit))
+
+    def hold_out(self, part: Text, share: float) -> tuple[Text, Text]:
+        """Cut off the end of the text."""
+        return part.cut(share)
+
+    def learn(self, train: Text) -> Facts:
+        """The vocabulary of the training part, and what an empty prompt begins with."""
+        least = self.min_count or (1 if UNKNOWN in train.text else 2)
+        vocabulary = Vocabulary.build(train.text, train.unit, min_count=least, max_size=self.vocabulary)
+        found = vocabulary.tokens(train.text[: LONGEST * (self.chunk + 1)])
+        if len(vocabulary) < 4:
+            raise DataError(
+                "the training part has one known token only",
+                where=train.source,
+                got=repr(vocabulary.all_tokens[2]),
+                expected="at least two",
+                fix="bring more text, or lower min_count",
+            )
+        if len(found) <= self.chunk:
+            raise DataError(
+                "the text is too short for a chunk",
+                where=train.source,
+                got=f"{len(found)} {UNITS[train.unit]} to train on",
+                expected=f"more than {self.chunk}",
+                fix="bring more text, or lower chunk",
+            )
+        begin = "\n" if "\n" in vocabulary else found[0]
+        return {"vocabulary": vocabulary.to_json(), "begin": vocabulary.encode(begin)[0]}
+
+    def build(self, cell: Cell | None, facts: Facts) -> LanguageModel:
+        """The untrained network."""
+        vocabulary = Vocabulary.from_json(facts["vocabulary"])
+        if facts["begin"] not in range(len(vocabulary)):
+            raise ValueError(f"begin is token {facts['begin']} of {len(vocabulary)}")
+        return LanguageModel(
+            cast(Cell, cell),
+            len(vocabulary),
+            embedding=self.embedding or self.units,
+            units=self.units,
+            layers=self.layers,
+            dropout=self.dropout,
+            tied=self.tied,
+        )
+
+    def encode(self, part: Text, facts: Facts) -> Codes:
+        """The token numbers of the part."""
+        return encode(part, Vocabulary.from_json(facts["vocabulary"]))
+
+    def feed(self, coded: Codes) -> Chunks:
+        """Chunks in `batch_size` columns; a short text gets fewer, so that an epoch has some steps."""
+        columns = max(1, min(self.batch_size, (len(coded.tokens) - 1) // (STEPS * self.chunk)))
+        return Chunks(coded.tokens, batch_size=columns, length=self.chunk)
+
+    def loss(self, network: nn.Module, batch: Chunk, state: loop.State | None) -> loop.Loss:
+        """Nats per token; the state goes on to the next chunk."""
+        model = cast(LanguageModel, network)
+        features, state = model(batch.x, state)
+        return loop.Loss(model.nats(features, batch.y), items=batch.y.numel(), state=state)
+
+    def reads(self, network: nn.Module, batch: Chunk) -> tuple[Tensor, Tensor | None] | None:
+        """The vectors of the tokens."""
+        return cast(LanguageModel, network).embedding(batch.x), None
+
+    def evaluate(self, network: nn.Module, coded: Codes, facts: Facts) -> Scores:
+        """Perplexity, and nats and bits, over the whole part read as one stream.
+
+        One state is carried from the first token to the last; every token but the first is predicted. What is
+        unknown counts as `<unk>` (`unknown` says how many). Bits per character spread the same nats over the
+        characters of the text.
+        """
+        model = cast(LanguageModel, network)
+        tokens = coded.tokens.to(model.embedding.weight.device)
+        nats, state = 0.0, None
+        for begin in range(0, len(tokens) - 1, PIECE):
+            wanted = tokens[begin + 1 : begin + PIECE + 1]
+            features, state = model(tokens[begin : begin + len(wanted), None], state)
+            nats += float(model.nats(features, wanted)) * len(wanted)
+        return _scores(nats / (len(tokens) - 1), coded)
+
+    def baselines(self, train: Text, held: Text) -> dict[str, Scores]:
+        """n-gram models of the same tokens, interpolated; each also sees only the training part."""
+        facts = self.learn(train)
+        known, wanted = self.encode(train, facts), self.encode(held, facts)
+        size = len(facts["vocabulary"]["tokens"])
+        scores = {}
+        for order in ORDERS[train.unit]:
+            model = NGram(known.tokens.numpy(), size, order)
+            nats = -np.log(model.probabilities(wanted.tokens.numpy())[1:]).mean()
+            scores["unigram" if order == 1 else f"{order}-gram"] = _scores(float(nats), wanted)
+        return scores
+
+    def examples(self, network: nn.Module, held: Text, facts: Facts) -> dict[str, Any]:
+        """What it writes after the beginning of the held-out part, and what it expects along it."""
+        writer = Writer(cast(LanguageModel, network), facts)
+        before, after = writer.excerpt(held.text)
+        length = SHOWN if held.unit == "char" else SHOWN // 5
+        texts = [
+            {
+                "prompt": writer.vocabulary.decode(before),
+                "temperature": warmth,
+                "seed": self.seed,
+                "text": "".join(writer.write(before, length, Sampling(warmth, seed=self.seed))),
+            }
+            for warmth in WARMTHS
+        ]
+        return {"texts": texts, "expected_next": writer.expectations(before, after)}
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 300,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> str:
+        """What follows the prompt; the prompt itself is not repeated. See `stream_text`."""
+        return "".join(self.stream_text(prompt, length, temperature, top_k, seed))
+
+    def stream_text(
+        self,
+        prompt: str = "",
+        length: int = 300,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[str]:
+        """The text that follows the prompt, piece by piece as it is drawn.
+
+        Args:
+            prompt: what to go on from; empty: as after a line's end.
+            length: tokens to write (characters, or words).
+            temperature: 1 writes as the model expects, less keeps to the likely, 0 takes the likeliest.
+            top_k: choose among the so many likeliest tokens; None: among all.
+            seed: the same seed writes the same text.
+
+        Raises:
+            SettingError: a number out of range.
+            DataError: tokens in the prompt that the model never saw.
+        """
+        check_is_fitted(self)
+        writer = Writer(cast(LanguageModel, self.network_), self.facts_)
+        sampling = Sampling(temperature, top_k, seed)
+        return writer.write(writer.prompt(prompt), length, sampling, after_blank=prompt[-1:].isspace())
+
+
+def _scores(nats: float, coded: Codes) -> Scores:
+    """All scores, for a mean loss in nats per token."""
+    predicted = len(coded.tokens) - 1
+    return {
+        "perplexity": perplexity(nats),
+        "bits_per_character": bits_per_character(nats * predicted, coded.characters),
+        "loss": nats,
+        "unknown": coded.unknown,
+    }

@@ -1,0 +1,1 @@
+"""How a network is trained: the loop, its plan, its watchers, and the run folder it writes. Floor 6."""
