@@ -3,6 +3,7 @@
 import pytest
 
 from cellwright.compiler.dims import Dim, parse_shape, show_shape
+from cellwright.errors import SettingError
 
 
 @pytest.mark.parametrize(
@@ -19,15 +20,16 @@ def test_equal_sizes_are_equal() -> None:
     assert Dim.parse("H") != Dim.parse("I")
 
 
-@pytest.mark.parametrize("text", ["H I", "H - I", "H*I", "", "H/unknown", "a b"])
+@pytest.mark.parametrize("text", ["H I", "H - I", "H*I", "", "H/unknown", "H/0", "a b"])
 def test_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"size|number"):
+    with pytest.raises(ValueError, match=r"size|number|divides"):
         Dim.parse(text)
 
 
-def test_not_a_whole_number() -> None:
-    with pytest.raises(ValueError, match="H = 6"):
-        Dim.parse("H/4").evaluate({"H": 6})
+@pytest.mark.parametrize(("text", "size"), [("H/4", 6), ("H + heads", 6)])
+def test_not_a_whole_number(text: str, size: int) -> None:
+    with pytest.raises(SettingError, match=f"not a whole number: got H = {size}; choose sizes"):
+        Dim.parse(text, {"heads": -8}).evaluate({"H": size})
 
 
 @pytest.mark.parametrize("text", ["[]", "[H]", "[H, I]", "[4*H, H + I]", "[4, H/4, H/4]"])

@@ -121,6 +121,8 @@ def test_one_sequence_alone() -> None:
 
 
 def test_refused() -> None:
+    with pytest.raises(cw.KindError, match="model should be of type torch.nn.Module"), cw.nn.carry_state(3):  # type: ignore[arg-type]
+        pass
     with (
         pytest.raises(cw.SettingError, match="no recurrent layer: got Linear"),
         cw.nn.carry_state(nn.Linear(3, 4)),

@@ -141,6 +141,11 @@ def test_subclasses_are_refused_by_name_and_can_be_left(kind: str) -> None:
     assert type(whole[0]) is cw.nn.LSTM and whole[1] is layer
 
 
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(cw.KindError, match="model should be of type torch.nn.Module, got: dict"):
+        cw.nn.convert({})  # type: ignore[type-var]
+
+
 def test_what_is_not_there_cannot_be_left() -> None:
     with pytest.raises(cw.SettingError, match="no such part to leave: got decoder"):
         cw.nn.convert(nn.Sequential(nn.GRU(3, 4)), leave=["decoder"])

@@ -258,6 +258,8 @@ def test_clipping_has_derivatives_of_its_own() -> None:
         (lambda: cw.nn.StateDropout(-0.1), "dropout is a probability: got -0.1"),
         (lambda: cw.nn.ClipGradient(0.0), "above 0: got 0.0"),
         (lambda: cw.nn.ClipGradient(float("nan")), "above 0: got nan"),
+        (lambda: cw.nn.ClipGradient("1"), "a number above 0: got 1"),  # type: ignore[arg-type]
+        (lambda: cw.nn.Recurrent("gru", 3, 4, parts=cw.nn.Zoneout(0.1)), "parts should be of type list"),  # type: ignore[arg-type]
         (lambda: cw.nn.ClipGradient(1.0, at="gates"), "no such place.*expected sums, states"),
     ],
 )

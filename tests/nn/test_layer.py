@@ -182,6 +182,10 @@ def test_refused_inputs(options: dict[str, Any], given: dict[str, Any], message:
         ({"checkpoint": 0}, "checkpoint must be greater than zero: got 0"),
         ({"checkpoint": "log"}, 'no such checkpoint: got log, expected "sqrt" or a number'),
         ({"dropout": "a lot"}, "dropout is a probability: got a lot"),
+        (
+            {"cell": cw.cells.slstm.configure(heads=4), "size": 6},
+            "size H/4 of the cell is not a whole number: got H = 6",
+        ),
     ],
 )
 def test_refused_settings(arguments: dict[str, Any], message: str) -> None:

@@ -90,6 +90,12 @@ def test_standard_initialisation() -> None:
     assert bound * 0.95 < w["W_g"].abs().max() <= bound
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_small_types_start_orthogonal_too(dtype: torch.dtype) -> None:
+    u = cw.nn.Recurrent("slstm", 3, 16, dtype=dtype).weights(0)["R_z"].float()
+    torch.testing.assert_close(u @ u.mT, torch.eye(16)[None], atol=0.02, rtol=0)
+
+
 def test_torchs_initialisation() -> None:
     layer = cw.nn.Recurrent("lstm", 30, 64, init="uniform")
     for weight in layer.parameters():
@@ -147,12 +153,17 @@ X = torch.zeros(5, 4, 3)
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("width", {"x": torch.zeros(5, 4, 2)}, r"got shape \[5, 4, 2\], expected \[time, batch, 3\]"),
     ("rank", {"x": torch.zeros(5, 4, 3, 1)}, r"got shape \[5, 4, 3, 1\]"),
+    ("no tensor", {"x": X.numpy()}, r"does not read this: got ndarray, expected a dense or nested tensor"),
+    ("sparse", {"x": X.to_sparse()}, r"does not read this: got torch.sparse_coo"),
     ("dtype", {"x": X.double()}, r"input dtype \(torch.float64\) does not match weight dtype \(torch.float32\)"),
     ("too long", {"x": X, "lengths": [6, 1, 1, 1]}, r"out of range: got 1 to 6, expected 0 to 5"),
     ("negative", {"x": X, "lengths": [-1, 1, 1, 1]}, r"got -1 to 1"),
     ("too few lengths", {"x": X, "lengths": [1, 1]}, r"expected whole numbers \[4\]"),
+    ("no numbers", {"x": X, "lengths": "abcd"}, r"lengths are no numbers: got .* expected whole numbers \[4\] on cpu"),
     ("fractions", {"x": X, "lengths": [1.5] * 4}, r"got torch.float32 \[4\]"),
     ("another layer's state", {"x": X, "state": {"h": torch.zeros(1, 4, 6)}}, r"got h, expected h, c"),
+    ("no tensor in a state", {"x": X, "state": {"h": [0.0], "c": [0.0]}}, r"state `h` is no tensor: got list"),
+    ("resets", {"x": X, "reset": [True]}, r"resets are no tensor: got list"),
     ("state size", {"x": X, "state": dict.fromkeys("hc", torch.zeros(4, 6))}, r"state `h` does not fit: got \[4, 6\]"),
 ]  # fmt: skip
 

@@ -216,6 +216,8 @@ def test_what_is_no_snapshot_is_refused(change: Any, message: str) -> None:
         (None, torch.zeros(0, 3), r"got shape \[0, 3\]"),
         (None, 1.5, r"got shape \[\]"),
         (None, ["a", "b", "c"], "not of numbers"),
+        (None, torch.zeros(3, dtype=torch.complex64), "not of real numbers: got complex"),
+        (None, torch.zeros(3, device="meta"), "not of numbers"),
         (None, [[1.0, 2.0, 3.0], [1.0]], "not of numbers"),
         (torch.zeros(3), torch.zeros(1, 3), r"expected \[3\]; go on with as many"),
         (torch.zeros(2, 3), torch.zeros(3), r"expected \[2, 3\]; go on with as many"),

@@ -42,6 +42,9 @@ class Call:
     resets [T, B] (bool, same device) or None: where true, the step begins from `fresh` ([B, size] by name)
     instead of the states that the step before left. Past a length nothing is reset.
 
+    into: where y may be written, contiguous, [T, B, size]; a backend that writes there gives it back as y.
+    Never with derivatives.
+
     clip: gradients kept within bounds. segment: the way back keeps the states before every so many steps
     only, and computes the rest again (`runtime.segments`); backends never see it.
     """
@@ -56,6 +59,7 @@ class Call:
     fresh: Mapping[str, Tensor] | None = None
     clip: Clip | None = None
     segment: int | None = None
+    into: Tensor | None = None
 
     def tensors(self) -> list[Tensor]:
         """Everything that may have a gradient: x, further inputs, states, fresh states, weights."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from cellwright.errors import SettingError
+
 _TERM = re.compile(r"^(?:(\d+)\s*\*\s*)?([A-Za-z_]\w*|\d+)(?:\s*/\s*([A-Za-z_]\w*|\d+))?(?:\s*\*\s*(\d+))?$")
 
 
@@ -60,15 +62,19 @@ class Dim:
         """The size as a number.
 
         Raises:
-            ValueError: a letter has no size, or the size is not a whole number (`H/4` at H = 6).
+            ValueError: a letter has no size.
+            SettingError: the size is not a whole number from 0 up (`H/4` at H = 6).
         """
         missing = [k for k, _ in self.terms if k and k not in sizes]
         if missing:
             raise ValueError(f"the size {self} needs a value for {', '.join(missing)}")
         total = sum((v * (sizes[k] if k else 1) for k, v in self.terms), Fraction(0))
-        if total.denominator != 1:
-            where = ", ".join(f"{k} = {sizes[k]}" for k, _ in self.terms if k)
-            raise ValueError(f"the size {self} is not a whole number at {where}")
+        if total.denominator != 1 or total < 0:
+            raise SettingError(
+                f"the size {self} of the cell is not a whole number",
+                got=", ".join(f"{k} = {sizes[k]}" for k, _ in self.terms if k) or None,
+                fix="choose sizes or hyper-parameters for which it is",
+            )
         return int(total)
 
     def __str__(self) -> str:
@@ -105,7 +111,10 @@ def _term(text: str, values: Mapping[str, int]) -> tuple[str, Fraction]:
     if match is None:
         raise ValueError(f"a size is a sum of terms such as H, 4*H, H/2 or 16, not {text!r}")
     before, base, under, after = match.groups()
-    factor = Fraction(int(before or 1) * int(after or 1)) / _number(under or "1", values)
+    divisor = _number(under or "1", values)
+    if not divisor:
+        raise ValueError(f"{text!r} divides by 0")
+    factor = Fraction(int(before or 1) * int(after or 1)) / divisor
     if base.isdigit() or base in values:
         return "", factor * _number(base, values)
     return base, factor

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
-from cellwright.errors import SettingError, ShapeError
+from cellwright.errors import KindError, SettingError, ShapeError
 from cellwright.nn.layer import Layer
 from cellwright.nn.recurrent import Recurrent
 
@@ -98,7 +98,7 @@ def carry_state(model: nn.Module) -> Iterator[Carried]:
         The states, to look at and to `reset()` where a sequence ends.
 
     Raises:
-        SettingError: there is no recurrent layer, or one reads backwards.
+        SettingError: no module, no recurrent layer in it, or one that reads backwards.
 
     >>> from cellwright.nn import LSTM
     >>> model, x = LSTM(3, 4), torch.randn(100, 2, 3)
@@ -107,6 +107,8 @@ def carry_state(model: nn.Module) -> Iterator[Carried]:
     >>> torch.allclose(torch.cat(pieces), model(x)[0], atol=1e-6)
     True
     """
+    if not isinstance(model, nn.Module):
+        raise KindError("model", model, "torch.nn.Module")
     layers = {name: m for name, m in model.named_modules() if isinstance(m, (Layer, nn.RNNBase))}
     if not layers:
         raise SettingError("the model has no recurrent layer", got=type(model).__name__)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from cellwright.errors import SettingError
+from cellwright.errors import KindError, SettingError
 from cellwright.nn.dropin import GRU, LSTM, RNN
 
 Table = Mapping[type[nn.Module], type[nn.Module]]
@@ -36,7 +36,7 @@ def convert(model: Model, *, back: bool = False, leave: Sequence[str] = ()) -> M
 
     Raises:
         SettingError: the model holds a subclass of a layer that would be converted (a parametrized layer is
-            one), or `leave` names what is not there. The model is left as it was.
+            one), `leave` names what is not there, or it is no module. The model is left as it was.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.GRU(4, 5))
@@ -45,6 +45,8 @@ def convert(model: Model, *, back: bool = False, leave: Sequence[str] = ()) -> M
     >>> type(model[1]).__module__, type(convert(model, back=True)[1]).__module__
     ('cellwright.nn.dropin', 'torch.nn.modules.rnn')
     """
+    if not isinstance(model, nn.Module):
+        raise KindError("model", model, "torch.nn.Module")
     table: Table = THEIRS if back else OURS
     names = dict(model.named_modules(remove_duplicate=False))
     _need_names(leave, names)

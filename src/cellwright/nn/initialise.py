@@ -22,8 +22,11 @@ def _uniform(weight: Tensor, hidden: int) -> object:
 
 def _orthogonal(weight: Tensor, hidden: int) -> object:
     if weight.dim() == 3:
-        return [torch_init.orthogonal_(block) for block in weight]
-    return torch_init.orthogonal_(weight)
+        return [_orthogonal(block, hidden) for block in weight]
+    if weight.dtype in (torch.float32, torch.float64):
+        return torch_init.orthogonal_(weight)
+    # Types of 16 bits have no decomposition: drawn in 32.
+    return weight.copy_(torch_init.orthogonal_(torch.empty_like(weight, dtype=torch.float32)))
 
 
 def _glorot(weight: Tensor, hidden: int) -> object:

@@ -128,8 +128,8 @@ class ClipGradient(OnGradient):
 
     def __init__(self, limit: float, at: str = "sums") -> None:
         super().__init__()
-        if not limit > 0:
-            raise SettingError("the bound of gradients must be above 0", got=limit)
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+            raise SettingError("the bound of gradients must be a number above 0", got=limit)
         if at not in ("sums", "states"):
             raise SettingError("no such place to clip gradients", got=at, expected="sums, states")
         self.limit, self.at = float(limit), at

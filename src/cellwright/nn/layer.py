@@ -17,7 +17,7 @@ from torch.nn.functional import dropout as drop
 
 from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.trace import Cell
-from cellwright.errors import SettingError
+from cellwright.errors import KindError, SettingError
 from cellwright.nn.frame import Frame, States, need_size
 from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
 from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
@@ -64,6 +64,8 @@ class Layer(nn.Module, ABC):
         Raises:
             SettingError: what is no part, a part of another layer, one kind twice, or one that does not suit.
         """
+        if not isinstance(parts, (list, tuple)):
+            raise KindError("parts", parts, "list")
         for part in parts:
             if not isinstance(part, KINDS):
                 raise SettingError("this is no part of a layer", got=type(part).__name__)

@@ -161,7 +161,7 @@ class Recurrent(Layer):
             given.x,
             given.states(state),
             given.lengths,
-            record=trace,
+            record=bool(trace),
             resets=None if reset is None else given.timed(reset, "resets"),
             check=check_finite,
             inputs={name: given.timed(value, "inputs") for name, value in (inputs or {}).items()},

@@ -17,6 +17,8 @@ from cellwright.errors import ShapeError
 from cellwright.nn.frame import States
 
 Lengths = Tensor | Sequence[int] | None
+# None is that of a PackedSequence.
+LAYOUTS = (torch.strided, torch.jagged, None)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Sequences:
         """Given states with a batch axis: [L*D, size] of one sequence alone become [L*D, 1, size]."""
         if not isinstance(state, Mapping) or self.form != "alone":
             return state
-        return {name: value.unsqueeze(1) for name, value in state.items()}
+        return {name: v.unsqueeze(1) if isinstance(v, Tensor) else v for name, v in state.items()}
 
     def last(self, states: States) -> States:
         """The states after a run as `states` was given."""
@@ -52,8 +54,10 @@ class Sequences:
         """What comes beside x at every step, in the layout of x, to [T, B, ..].
 
         Raises:
-            ShapeError: x is packed or nested.
+            ShapeError: no tensor, or x is packed or nested.
         """
+        if not isinstance(value, Tensor):
+            raise ShapeError(f"{what} are no tensor", got=type(value).__name__, fix="torch.as_tensor(..)")
         if self.form in ("packed", "nested"):
             raise ShapeError(
                 f"{what} go with a padded tensor, not with a {self.form} one", fix="pad it and give lengths"
@@ -67,8 +71,15 @@ def opened(input: Tensor | PackedSequence, batch_first: bool, lengths: Lengths =
     """Sequences of any form.
 
     Raises:
-        ShapeError: lengths beside a form that has its own.
+        ShapeError: no tensor of a form that is known, or lengths beside a form that has its own.
     """
+    if not isinstance(input, (Tensor, PackedSequence)) or getattr(input, "layout", None) not in LAYOUTS:
+        raise ShapeError(
+            "a layer does not read this",
+            got=getattr(input, "layout", type(input).__name__),
+            expected="a dense or nested tensor, or a PackedSequence",
+            fix="torch.as_tensor(x)",
+        )
     if isinstance(input, Tensor) and not input.is_nested:
         if input.dim() == 2:
             return Sequences(input.unsqueeze(1), lengths, "alone", input)

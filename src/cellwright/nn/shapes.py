@@ -40,7 +40,7 @@ def checked_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor
     """
     if lengths is None:
         return None
-    counts = torch.as_tensor(lengths, device=x.device)
+    counts = _numbers(lengths, x)
     steps, batch = x.shape[:2]
     if counts.shape != (batch,) or counts.is_floating_point() or counts.dtype == torch.bool:
         raise ShapeError(
@@ -59,6 +59,18 @@ def checked_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor
             fix="count steps of the padded input",
         )
     return counts.long()
+
+
+def _numbers(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
+    """lengths as a tensor on x's device."""
+    if isinstance(lengths, Tensor) and lengths.device == x.device:
+        return lengths
+    try:
+        return torch.as_tensor(lengths, device=x.device)
+    except (TypeError, ValueError, RuntimeError) as fact:
+        raise ShapeError(
+            "lengths are no numbers", got=fact, expected=f"whole numbers [{x.shape[1]}] on {x.device}"
+        ) from None
 
 
 def checked_resets(resets: Tensor | None, x: Tensor) -> Tensor | None:
@@ -114,6 +126,8 @@ def checked_state(
         )
     for name, shape in shapes.items():
         value = state[name]
+        if not isinstance(value, Tensor):
+            raise ShapeError(f"the state `{name}` is no tensor", got=type(value).__name__)
         if tuple(value.shape) != shape:
             raise ShapeError(
                 f"the state `{name}` does not fit",

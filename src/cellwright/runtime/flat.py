@@ -23,8 +23,8 @@ def with_tensors(call: Call, tensors: list[Tensor]) -> Call:
     )
 
 
-def cut(call: Call, begin: int, end: int, states: Mapping[str, Tensor]) -> Call:
-    """The steps from `begin` up to `end`, from the states before them."""
+def cut(call: Call, begin: int, end: int, states: Mapping[str, Tensor], into: Tensor | None = None) -> Call:
+    """The steps from `begin` up to `end`, from the states before them; `into`: where their y may go."""
     steps = slice(begin, end)
     return replace(
         call,
@@ -34,6 +34,7 @@ def cut(call: Call, begin: int, end: int, states: Mapping[str, Tensor]) -> Call:
         lengths=None if call.lengths is None else (call.lengths - begin).clamp(0, end - begin),
         resets=None if call.resets is None else call.resets[steps],
         segment=None,
+        into=into,
     )
 
 

@@ -203,11 +203,21 @@ def carry_back(
 def _gradients(outputs: list[Tensor], seeds: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
     """The gradients of the leaves that want one, zero where there is none; something empty for the others."""
     pairs = [(v, g) for v, g in zip(outputs, seeds, strict=False) if v.requires_grad]
+    computed = [(v, g) for v, g in pairs if not v.is_leaf]
     wanted = [t for t in leaves if t.requires_grad]
-    values, gradients = [v for v, _ in pairs], [g for _, g in pairs]
-    found = torch.autograd.grad(values, wanted, gradients, allow_unused=True, materialize_grads=True)
-    each = iter(found)
-    return [next(each) if t.requires_grad else t[:0] for t in leaves]
+    found: dict[int, Tensor] = {}
+    if computed:
+        values, gradients = [v for v, _ in computed], [g for _, g in computed]
+        pulled = torch.autograd.grad(values, wanted, gradients, allow_unused=True)
+        found = {id(t): g for t, g in zip(wanted, pulled, strict=True) if g is not None}
+    # What a kernel read is mostly the leaves themselves: for those no engine has to run.
+    for v, g in pairs:
+        if v.is_leaf:
+            found[id(v)] = found[id(v)] + g if id(v) in found else g
+    return [
+        (found[id(t)] if id(t) in found else torch.zeros_like(t)) if t.requires_grad else t[:0]
+        for t in leaves
+    ]
 
 
 @carry_back.register_fake

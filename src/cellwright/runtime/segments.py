@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cellwright.backends.call import Call, Outcome
+from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.compiler.graph import Graph
 from cellwright.runtime.choose import execute
 from cellwright.runtime.flat import cut, with_tensors
@@ -56,14 +57,23 @@ def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     y: Tensor | None = None
     for begin, end in task.pieces:
         before.append(states)
-        out = execute(task.graph, cut(task.call, begin, end, states), task.wanted)
+        into = None if y is None else y[begin:end]
+        out = execute(task.graph, cut(task.call, begin, end, states, into), task.wanted)
         states = out.states
-        y = out.y.new_empty(task.call.x.shape[0], *out.y.shape[1:]) if y is None else y
-        y[begin:end] = out.y
+        y = _room(task.call.x.shape[0], out.y) if y is None else y
+        if out.y is not into:
+            y[begin:end] = out.y
     if y is None:
         y = execute(task.graph, cut(task.call, 0, 0, states), task.wanted).y
     kept = [torch.stack([s[name] for s in before]) if before else v[None][:0] for name, v in states.items()]
     return y, list(states.values()), kept
+
+
+def _room(steps: int, like: Tensor) -> Tensor:
+    """An array for all T outputs; on the CPU of memory that was in use before, where there is some."""
+    shape = (steps, *like.shape[1:])
+    known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
+    return BLOCKS.take(shape, like.dtype) if known else like.new_empty(shape)
 
 
 def backward(task: Task, before: list[Tensor], seeds: list[Tensor | None], needs: list[bool]) -> list[Tensor]:

@@ -14,6 +14,8 @@ from cellwright.errors import DataError, ShapeError
 
 def numbers(value: Any, like: Tensor, expected: str, what: str = "the step") -> Tensor:
     """A step as a tensor of the dtype and on the device of `like`."""
+    if "complex" in str(getattr(value, "dtype", "")):
+        raise ShapeError(f"{what} is not of real numbers", got="complex ones", expected=expected)
     try:
         x = torch.as_tensor(value, dtype=like.dtype, device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -47,8 +47,8 @@ def run(plan: Plan, call: Call) -> Outcome:
     assert isinstance(built, Kernel)
     with torch.autocast("cpu", enabled=False):
         given = given_of(built.program, call, sizes_of(built.program, call))
-        if call.record:
-            found = forward(built, given, False)
+        if call.record or call.into is not None:
+            found = forward(built, given, False, call.into)
             seen = dict(zip(call.record, found.seen, strict=True))
             return Outcome(found.y, dict(zip(built.states, found.last, strict=True)), seen)
         flat = [*flatten(given), given.lengths, given.resets]

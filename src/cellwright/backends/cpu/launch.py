@@ -222,14 +222,16 @@ class Results:
     seen: tuple[Tensor, ...]
 
 
-def forward(k: Kernel, given: Given, keep: bool) -> Results:
-    """Run over all steps; with `keep` the way back can follow."""
+def forward(k: Kernel, given: Given, keep: bool, into: Tensor | None = None) -> Results:
+    """Run over all steps; with `keep` the way back can follow. `into`: where y is written."""
     w = k.widths(given)
     run, like, ragged = run_of(given, w), given.starts[0], given.lengths is not None
     steps, batch = run.steps, run.batch
     count = steps if keep else min(steps, 2)
     # What stands past a sequence's end is a number: y is 0 there.
-    y = _new((steps, batch, w.states[0]), like, ragged)
+    y = _new((steps, batch, w.states[0]), like) if into is None else into
+    if ragged:
+        y.zero_()
     histories = (y, *(_new((count, batch, size), like) for size in w.states[1:]))
     held = steps if keep else min(run.forward, steps)
     feeds = tuple(_new((held, batch, size), like) for size in w.feeds)
