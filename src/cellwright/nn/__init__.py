@@ -1,8 +1,9 @@
-"""Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` in the place of torch.nn's."""
+"""Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` as torch.nn's; `CRF`."""
 
 from cellwright.nn.around import Highway, LayerNorm, LockedDropout, Residual
 from cellwright.nn.carry import carry_state
 from cellwright.nn.convert import convert
+from cellwright.nn.crf import CRF
 from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
@@ -13,6 +14,7 @@ from cellwright.nn.recurrent import Recurrent
 from cellwright.nn.tie import tie
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",
