@@ -61,6 +61,7 @@ _LAZY = {
     "Classifier": "cellwright.tasks.classify.task:Classifier",
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
+    "Tagger": "cellwright.tasks.tag.task:Tagger",
 }
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from cellwright.tasks.classify.task import Classifier
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
+    from cellwright.tasks.tag.task import Tagger
 
 
 def __getattr__(name: str) -> Any:
@@ -88,9 +90,9 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
-    "Interrupted", "KindError", "RunError", "SettingError", "ShapeError", "Stream", "UserError", "abs",
-    "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp", "explain",
-    "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
+    "Interrupted", "KindError", "RunError", "SettingError", "ShapeError", "Stream", "Tagger", "UserError",
+    "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
+    "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",
     "testing", "where",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from cellwright.cli.loaded import on_a_run
 from cellwright.cli.screen import notice
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator
+from cellwright.tasks.tag.task import rows as tag_rows
 
 Row = Mapping[str, Any]
 
@@ -72,7 +73,14 @@ def _future(estimator: Any, material: Any) -> list[Row]:
     return [{name: str(v) if isinstance(v, date) else v for name, v in row.items()} for row in rows]
 
 
-ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {"classify": _classes, "forecast": _future}
+def _tags(estimator: Any, material: Any) -> list[Row]:
+    """One row for each token."""
+    return list(tag_rows(material.tokens, estimator.answers(material)))
+
+
+ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
+    "classify": _classes, "forecast": _future, "tag": _tags,
+}  # fmt: skip
 
 
 def _writer(out: Path | None) -> Callable[[list[Row]], str]:

@@ -58,10 +58,10 @@ def run_folder(task: str, data: str) -> Path:
     return Path("runs") / f"{task}-{plain}"
 
 
-def sizes(estimator: Estimator[Any, Any], data: Any, test: Any) -> str:
+def sizes(estimator: Estimator[Any, Any], data: Any, test: Any, validation: Any = None) -> str:
     """How many examples each part has, in one line."""
     names = ("train", "validation", "test")
-    parts = zip(names, estimator.parts(data, None, test), strict=True)
+    parts = zip(names, estimator.parts(data, None, test, validation), strict=True)
     return ", ".join(f"{name} {len(part):,}" for name, part in parts if part is not None)
 
 

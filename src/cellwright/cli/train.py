@@ -27,6 +27,7 @@ from cellwright.tasks.training.settings import fields
 NEXT = {
     "forecast": "cellwright predict {run} {data}",
     "classify": "cellwright predict {run} NEW_DATA",
+    "tag": "cellwright predict {run} NEW_DATA",
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }
 
@@ -40,6 +41,10 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         test: Annotated[
             str, typer.Option(help="a share to hold out and score at the end, a file of its own, or none")
         ] = "0.2",
+        validation: Annotated[
+            str | None,
+            typer.Option(help="a file that chooses the best epoch, instead of a share", show_default=False),
+        ] = None,
         out: Annotated[
             Path | None, typer.Option(help="the run folder (by default runs/TASK-NAME)", show_default=False)
         ] = None,
@@ -51,20 +56,24 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
     ) -> None:
         run = Run.create(out or run_folder(task, data), force=force, resume=resume)
         estimator = cls(**_with_started(cls, run, settings))
-        _train(estimator, data, test, run, quiet)
-        title, again = f"{task} {Path(data).name}", _again(task, data, test, settings)
+        _train(estimator, data, (test, validation), run, quiet)
+        title, again = f"{task} {Path(data).name}", _again(task, data, (test, validation), settings)
         _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
 
     return with_settings(cls, train)
 
 
-def _train(estimator: Estimator[Any, Any], data: str, test: str, run: Run, quiet: bool) -> None:
+def _train(
+    estimator: Estimator[Any, Any], data: str, others: tuple[str, str | None], run: Run, quiet: bool
+) -> None:
     estimator.check()
     machine = machinery(estimator)
     material = estimator.read(data)
-    held = test_part(estimator, test)
-    lines = (f"data: {material.note}", f"split: {sizes(estimator, material, held)}", f"model: {machine}")
-    estimator.fit(material, test=held, run=run, observer=Announced(lines, quiet=quiet))
+    held, chosen = test_part(estimator, others[0]), others[1]
+    valid = None if chosen is None else (estimator.read(chosen), None)
+    split = sizes(estimator, material, held, valid)
+    lines = (f"data: {material.note}", f"split: {split}", f"model: {machine}")
+    estimator.fit(material, test=held, validation=valid, run=run, observer=Announced(lines, quiet=quiet))
 
 
 def _with_started(cls: type[Estimator[Any, Any]], run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,9 +97,11 @@ def _results(estimator: Estimator[Any, Any], run: Path, page: Path, data: str) -
     print(f"next  {NEXT[estimator.TASK].format(run=shlex.quote(str(run)), data=shlex.quote(data))}")
 
 
-def _again(task: str, data: str, test: str, settings: Mapping[str, Any]) -> str:
+def _again(task: str, data: str, others: tuple[str, str | None], settings: Mapping[str, Any]) -> str:
     """The command that makes the run again."""
+    test, validation = others
     words = ["cellwright", "train", task, data, "--test", test]
+    words += [] if validation is None else ["--validation", validation]
     for name, value in settings.items():
         option = name.replace("_", "-")
         words += (

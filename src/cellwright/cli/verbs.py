@@ -59,11 +59,12 @@ VERBS = (
 TASKS = (
     Row("forecast", "the next values of a table over time (CSV, TSV, Parquet, JSON Lines)"),
     Row("classify", "the class of a text, or of a series (.ts, .npz, wide CSV)"),
+    Row("tag", "a tag for every token: names, chunks, parts of speech, slots (CoNLL, CoNLL-U)"),
     Row("generate", "more text like a text file"),
 )
 WITH_TASK = ("train", "compare")
 LATER_VERBS = ("tune",)
-LATER_TASKS = ("tag", "translate", "transcribe", "caption", "answer")
+LATER_TASKS = ("translate", "transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
 

@@ -158,6 +158,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         y: Any = None,
         *,
         test: float | tuple[Any, Any] | None = None,
+        validation: tuple[Any, Any] | None = None,
         run: Run | None = None,
         observer: Observer | None = None,
     ) -> Self:
@@ -167,6 +168,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             X, y: as the task documents them.
             test: data to score the trained model on, beside the baselines: a pair (X, y), or a share to hold
                 out of X and y. None: no such score.
+            validation: data to choose the best epoch by, a pair (X, y), in the place of the share `valid`.
             run: the folder to keep everything in (`Run.create`); Ctrl-C then saves, and a run created with
                 `resume=True` goes on where it stopped.
             observer: who watches; None: nobody.
@@ -178,7 +180,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         self.check()
         cell = self.find_cell()
         device = device_of(self.device)
-        train, valid, held = self.parts(X, y, test)
+        train, valid, held = self.parts(X, y, test, validation)
         with seeded(self.seed, device):
             facts = _plain(self.learn(train))
             network = self.build(cell, facts).to(device)
@@ -204,7 +206,9 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             run.finish(self.document(), network.state_dict(), metrics)
         return self
 
-    def parts(self, X: Any, y: Any = None, test: Any = None) -> tuple[Part, Part | None, Part | None]:
+    def parts(
+        self, X: Any, y: Any = None, test: Any = None, validation: Any = None
+    ) -> tuple[Part, Part | None, Part | None]:
         """The training, validation and test parts that `fit` would work with, for the same arguments.
 
         Raises:
@@ -218,6 +222,8 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             if not 0 < test < 1:
                 raise SettingError(f"test must be a share between 0 and 1, or a pair (X, y), got {test}")
             rest, held = self.hold_out(rest, test)
+        if validation is not None:
+            return rest, self.take(*validation), held
         train, valid = self.hold_out(rest, self.valid) if self.valid else (rest, None)
         return train, valid, held
 

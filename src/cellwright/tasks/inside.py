@@ -27,6 +27,10 @@ from cellwright.tasks.forecast.show import written
 from cellwright.tasks.forecast.windows import Windows
 from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.networks import pooled
+from cellwright.tasks.tag import code as tag_code
+from cellwright.tasks.tag.code import Sides
+from cellwright.tasks.tag.live import LiveSentences
+from cellwright.tasks.tag.sentences import normal as tag_sentences
 from cellwright.tasks.training.loop import evaluating
 from cellwright.tasks.vocab import Vocabulary
 
@@ -177,8 +181,39 @@ def _generate(estimator: Any, data: str, row: int) -> Inside:
     )
 
 
+def _tag(estimator: Any, data: str, row: int) -> Inside:
+    facts, network = estimator.facts_, estimator.network_
+    if _is_text(data):
+        part = tag_sentences([LiveSentences(estimator).tokens(data)])
+    else:
+        part = estimator.read(data)
+        part = part.some([_place(row, len(part), data)])
+    device = next(network.parameters()).device
+    batch = next(Sides(tag_code.encoded(part, facts), batch_size=1).ordered()).to(device)
+    tags, _, _ = network.answer(batch, sure=False)
+    said = " ".join(tag_code.answered([facts["tags"][k] for k in tags[:, 0].tolist()], facts["scheme"]))
+
+    def says(y: Tensor) -> Tensor:
+        scores: Tensor = network.head(y)
+        return scores.gather(2, tags.expand(-1, y.shape[1]).unsqueeze(-1)).sum((0, 2))
+
+    line = _short(" ".join(part.tokens[0]))
+    return Inside(
+        network.recurrent,
+        network.first(batch),
+        part.tokens[0],
+        says,
+        (f"Sentence: {line}", f"句子：{line}"),
+        (
+            f"says {_short(said)}; followed: the sum of these tags' scores",
+            f"标注为 {_short(said)}；追踪的是这些标签的得分之和",
+        ),
+    )
+
+
 TASKS: Mapping[str, Callable[[Any, str, int], Inside]] = {
     "classify": _classify, "forecast": _forecast, "generate": _generate,
+    "tag": _tag,
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ TASKS = {
     "classify": "cellwright.tasks.classify.task:Classifier",
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",
+    "tag": "cellwright.tasks.tag.task:Tagger",
 }
 
 

@@ -14,6 +14,7 @@ from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
 from cellwright.tasks.report.classes import confusion, predictions
 from cellwright.tasks.report.forecasts import forecasts
+from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
 
 Renderer = Callable[[Any], Markup]
@@ -22,6 +23,8 @@ RENDERERS: dict[str, Renderer] = {
     "forecasts": forecasts,
     "confusion": confusion,
     "predictions": predictions,
+    "chunks": chunks,
+    "tagged": tagged,
     "texts": texts,
     "expected_next": expected_next,
 }

@@ -20,6 +20,7 @@ NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "f1": "F1",
+    "intent_accuracy": "accuracy of intents",
     "mae": "MAE",
     "rmse": "RMSE",
     "mape": "MAPE (%)",

@@ -1,0 +1,130 @@
+"""The network that tags: vectors of words and their characters, recurrent layers, a CRF. Floor 6."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from cellwright.compiler.trace import Cell
+from cellwright.nn import CRF, Recurrent
+from cellwright.tasks.networks import Embedding, pooled
+from cellwright.tasks.tag.code import NO_TAG, Batch
+
+CHARACTER = 32  # width of a character's vector
+FEATURE = 16  # of a further column's value
+
+
+class Spelling(nn.Module):
+    """A form's characters read in both directions, to one vector: the states at both ends."""
+
+    def __init__(self, characters: int, cell: Cell, units: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(characters, CHARACTER, padding_idx=0)
+        self.recurrent = Recurrent(cell, CHARACTER, units, bidirectional=True)
+        self.width = self.recurrent.output_size
+
+    def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
+        """characters [L, F] and their lengths [F] to [F, width]."""
+        y = self.recurrent.outputs(self.embedding(characters), lengths)
+        return pooled(y, lengths, "last", self.recurrent.directions)
+
+
+class TagNetwork(nn.Module):
+    """x_t = [word; spelling; further columns], y = recurrent(x), scores = W_o y + b_o, tags by a CRF.
+
+    Args:
+        cell: of the layers, and of the one that reads the characters.
+        words: how many numbers the word (and the pair) can have.
+        characters: how many numbers a character can have; 0: they are not read.
+        features: how many numbers each further column can have.
+        field: chooses among the tags.
+        crf: whether it learns which tag follows which; without, every token is chosen by itself.
+        intents: how many a whole sentence can have, or 0.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        words: list[int],
+        characters: int,
+        features: list[int],
+        field: CRF,
+        *,
+        crf: bool,
+        intents: int,
+        embedding: int,
+        character_units: int,
+        units: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
+        hidden_words: float,
+    ) -> None:
+        super().__init__()
+        spelling = Spelling(characters, cell, character_units) if characters else None
+        width = embedding + FEATURE * len(features) + (spelling.width if spelling else 0)
+        # The main layer comes first: it is the one that pages and figures look into.
+        self.recurrent = Recurrent(
+            cell,
+            width,
+            units,
+            num_layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+        self.words = Embedding(words, embedding, hidden_words=hidden_words, dropout=0.0)
+        self.spelling = spelling
+        self.features = nn.ModuleList(nn.Embedding(size, FEATURE, padding_idx=0) for size in features)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.recurrent.output_size, field.tags)
+        self.crf = field
+        self.crf.requires_grad_(crf)
+        self.alone = not crf
+        self.intent = nn.Linear(self.recurrent.output_size, intents) if intents else None
+
+    def first(self, batch: Batch) -> Tensor:
+        """What the recurrent layer reads, [T, B, I]."""
+        parts = [self.words(batch.words)]
+        if self.spelling is not None:
+            parts.append(self.spelling(batch.characters, batch.form_lengths)[batch.forms])
+        parts += [table(batch.features[..., k]) for k, table in enumerate(self.features)]
+        x: Tensor = self.dropout(torch.cat(parts, -1))
+        return x
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The scores of the tags [T, B, K], and of the intents [B, N] where there are any."""
+        y = self.dropout(self.recurrent.outputs(self.first(batch), batch.lengths))
+        if self.intent is None:
+            return self.head(y), None
+        return self.head(y), self.intent(pooled(y, batch.lengths, "max"))
+
+    def nats(self, batch: Batch) -> tuple[Tensor, Tensor | None, int]:
+        """Of the tags all nats together, of the intents likewise, and how many tokens that is.
+
+        Sentences with a tag that training has not seen have no part in it.
+        """
+        scores, about = self(batch)
+        assert batch.tags is not None
+        real = torch.arange(len(scores), device=scores.device)[:, None] < batch.lengths
+        whole = ((batch.tags != NO_TAG) | ~real).all(0)
+        tags, count = batch.tags.clamp_min(0), int(batch.lengths[whole].sum())
+        if self.alone:
+            lost = cross_entropy(scores.flatten(0, 1), tags.flatten(), reduction="none").view_as(tags) * real
+            tagging = lost.sum(0)[whole].sum()
+        else:
+            tagging = -self.crf(scores, tags, batch.lengths)[whole].sum()
+        if about is None or batch.intents is None:
+            return tagging, None, count
+        return tagging, cross_entropy(about, batch.intents, ignore_index=NO_TAG, reduction="sum"), count
+
+    def answer(self, batch: Batch, *, sure: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The best tags [T, B], if asked how probable each is [T, B], the probabilities of intents [B, N]."""
+        scores, about = self(batch)
+        # Without learnt transitions the field still knows which are legal.
+        tags = self.crf.decode(scores, batch.lengths)
+        shares = None
+        if sure:
+            every = self.crf.marginals(scores, batch.lengths)
+            shares = every.gather(2, tags.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+        return tags, shares, None if about is None else about.softmax(-1)
