@@ -1,6 +1,6 @@
 """Tagging on well-known sets: one line of JSON each, the test part scored once.
 
-python benchmarks/tasks/tag.py ../shared/data [conll2000 ...] [--seed 0] [--set NAME=VALUE ...] [--out FILE.jsonl]
+python benchmarks/tasks/tag.py ../shared/data [SET ...] [--seed 0] [--set NAME=VALUE ...] [--out FILE.jsonl]
 
 The set's own development part chooses the epoch; conll2000 has none, there a tenth of the training part does.
 """

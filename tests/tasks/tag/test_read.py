@@ -74,7 +74,10 @@ def test_parallel_lines(tmp_path: Path) -> None:
 
 
 def test_json_lines(tmp_path: Path) -> None:
-    rows = [{"tokens": ["我", "爱"], "ner_tags": ["S-A", "O"], "intent": "x"}, {"tokens": ["a"], "ner_tags": ["O"]}]
+    rows = [
+        {"tokens": ["我", "爱"], "ner_tags": ["S-A", "O"], "intent": "x"},
+        {"tokens": ["a"], "ner_tags": ["O"]},
+    ]
     found = cw.Tagger().read(put(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
     assert found.tokens == (("我", "爱"), ("a",)) and found.tags == (("S-A", "O"), ("O",))
     assert found.intents is None  # one sentence has none

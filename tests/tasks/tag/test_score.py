@@ -7,14 +7,14 @@ import pytest
 from cellwright.tasks.tag.score import accuracy, counted, f1, scores
 
 TRUTH = [
-    "B-PER I-PER O B-LOC O".split(),
-    "B-LOC B-LOC I-LOC O".split(),
-    "O O".split(),
+    ["B-PER", "I-PER", "O", "B-LOC", "O"],
+    ["B-LOC", "B-LOC", "I-LOC", "O"],
+    ["O", "O"],
 ]
 SAID = [
-    "B-PER I-PER O B-ORG O".split(),  # PER right, LOC taken for ORG
-    "B-LOC I-LOC I-LOC O".split(),  # one long chunk in the place of two: both wrong
-    "O B-PER".split(),  # nothing there
+    ["B-PER", "I-PER", "O", "B-ORG", "O"],  # PER right, LOC taken for ORG
+    ["B-LOC", "I-LOC", "I-LOC", "O"],  # one long chunk in the place of two: both wrong
+    ["O", "B-PER"],  # nothing there
 ]
 
 

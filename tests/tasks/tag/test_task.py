@@ -159,7 +159,11 @@ class TestAround:
         assert said["tags"] == ["O", "O", "B-to", "I-to"] and said["intent"] == "fly"
         assert said["chunks"] == [{"type": "to", "text": "new york"}]
         assert stream.push({"tokens": ["from", "rome"]})["tags"] == ["O", "B-from"]
-        for item, message in ((" ", "an empty sentence"), (3, "no sentence: got int"), (["a", 1], "no sentence")):
+        for item, message in (
+            (" ", "an empty sentence"),
+            (3, "no sentence: got int"),
+            (["a", 1], "no sentence"),
+        ):
             with pytest.raises(DataError, match=message):
                 stream.push(item)
         lines = Lines(stream)
