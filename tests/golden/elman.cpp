@@ -17,9 +17,10 @@ typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, i
 // What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for
 // one thread's cache, its own units of all rows, with the others at its side (`together`).
 template <class All> INLINE Share share_of(const All& all, int part, int parts) {
-  if (all.together) return {all.rows, all.B, part, parts};
+  real* const room = all.room + part * all.room_each;
+  if (all.together) return {all.rows, all.B, part, parts, room};
   const int64_t begin = all.B * part / parts, end = all.B * (part + 1) / parts;
-  return {all.rows + begin, end - begin, 0, 1};
+  return {all.rows + begin, end - begin, 0, 1, room};
 }
 // Threads that work together wait here until all have come.
 template <class All> INLINE void wait_for_all(const All& all, const Share& share) {
@@ -67,7 +68,7 @@ INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t
   for (int64_t step = first; step < first + all.chunk && step < all.T; step++)
     for (int64_t n = 0; n < share.count && steps_of(all, share.rows[n]) > step; n++)
       marks[count++] = (int32_t)((step - first) * all.B + share.rows[n]);
-  return {marks, count, share.part, share.parts};
+  return {marks, count, share.part, share.parts, share.room};
 }
 
 // What one call of forward works on.
@@ -77,6 +78,7 @@ struct Forward {
   const int32_t* rows;
   const int64_t* lengths;
   const uint8_t* resets;
+  int64_t room_each;
   real* h;
   real* U;
   real* feed_0;
@@ -88,6 +90,7 @@ struct Forward {
   real* h_fresh;
   real* h_last;
   real* scratch;
+  real* room;
   real* panels;
   int64_t* gate;
   real* panel_0;
@@ -97,9 +100,9 @@ struct Forward {
 static int64_t place_panels(Forward& all) {
   real* at = all.panels;
   all.panel_0 = at;
-  at += panel_size<1>(1, all.H, all.H);
+  at += panel_size<1>(1, all.H, deep(all.H));
   all.panel_1 = at;
-  at += panel_size<1>(1, all.H, all.I);
+  at += panel_size<1>(1, all.H, deep(all.I));
   return at - all.panels;
 }
 static void forward_panels(void* data, int part, int parts) {
@@ -116,6 +119,16 @@ static void forward_panels(void* data, int part, int parts) {
     const bool turned[] = {false};
     pack<1>(all.panel_1, 1, all.H, 1, widths, matrices, turned, part, parts);
   }
+}
+
+static int64_t room_of(const Forward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  return most;
 }
 
 // The hoisted products of a chunk of steps, for one thread's sequences.
@@ -200,14 +213,16 @@ static void read_forward(Forward& all, const int64_t* numbers, void* const* arra
   all.h_fresh = (real*)arrays[11];
   all.h_last = (real*)arrays[12];
   all.scratch = (real*)arrays[13];
-  all.panels = (real*)arrays[14];
-  all.gate = (int64_t*)arrays[15];
+  all.room = (real*)arrays[14];
+  all.panels = (real*)arrays[15];
+  all.gate = (int64_t*)arrays[16];
+  all.room_each = room_of(all);
 }
 // The reals that packed matrices, sums of outer products and a thread's packed rows take.
 extern "C" void forward_needs(const int64_t* numbers, void* const* arrays, Needs* needs) {
   Forward all;
   read_forward(all, numbers, arrays);
-  *needs = {place_panels(all), 0, 0};
+  *needs = {place_panels(all), 0, all.room_each};
 }
 extern "C" void forward(const int64_t* numbers, void* const* arrays, Run run, Run together) {
   Forward all;
@@ -224,7 +239,7 @@ struct Backward {
   const int32_t* rows;
   const int64_t* lengths;
   const uint8_t* resets;
-  int64_t pile;
+  int64_t pile, room_each;
   real* U;
   real* h;
   real* carry_h;
@@ -236,7 +251,6 @@ struct Backward {
   real* outer_0;
   real* outer_1;
   real* piles;
-  real* room;
   int32_t* marks;
   real* h_0;
   real* h_fresh;
@@ -246,6 +260,7 @@ struct Backward {
   real* sums;
   double* totals;
   real* scratch;
+  real* room;
   real* panels;
   int64_t* gate;
   real* panel_0;
@@ -255,9 +270,9 @@ struct Backward {
 static int64_t place_panels(Backward& all) {
   real* at = all.panels;
   all.panel_0 = at;
-  at += panel_size<1>(1, all.H, all.H);
+  at += panel_size<1>(1, all.H, deep(all.H));
   all.panel_1 = at;
-  at += panel_size<1>(1, all.I, all.H);
+  at += panel_size<1>(1, all.I, deep(all.H));
   return at - all.panels;
 }
 static void backward_panels(void* data, int part, int parts) {
@@ -276,16 +291,22 @@ static void backward_panels(void* data, int part, int parts) {
   }
 }
 
+static int64_t room_of(const Backward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.H));
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.I) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.H) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  return most;
+}
+
 static int64_t pile_of(const Backward& all) {
   return pile_size(1, all.H, all.I) + pile_size(1, all.H, all.H);
-}
-static int64_t room_of(const Backward& all) {
-  int64_t most = 0, size;
-  size = room_size(1, all.H, all.I);
-  if (size > most) most = size;
-  size = room_size(1, all.H, all.H);
-  if (size > most) most = size;
-  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -300,14 +321,13 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       });
   }
   real* pile = all.piles + (all.together ? 0 : part * all.pile);
-  real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, all.H, all.I,
       [&](int64_t row) -> const real* { return all.d + row * (all.H) + 0; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return all.operand_0 + (step * all.B + row) * (all.I);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, all.H, all.I);
   if (all.outer_1)
     pile_up(share, 1, all.H, all.H,
@@ -315,7 +335,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, all.H, all.H);
 }
 
@@ -441,25 +461,26 @@ static void read_backward(Backward& all, const int64_t* numbers, void* const* ar
   all.outer_0 = (real*)arrays[11];
   all.outer_1 = (real*)arrays[12];
   all.piles = (real*)arrays[13];
-  all.room = (real*)arrays[14];
-  all.marks = (int32_t*)arrays[15];
-  all.h_0 = (real*)arrays[16];
-  all.h_fresh = (real*)arrays[17];
-  all.given_h = (real*)arrays[18];
-  all.left_h = (real*)arrays[19];
-  all.left_fresh_h = (real*)arrays[20];
-  all.sums = (real*)arrays[21];
-  all.totals = (double*)arrays[22];
-  all.scratch = (real*)arrays[23];
+  all.marks = (int32_t*)arrays[14];
+  all.h_0 = (real*)arrays[15];
+  all.h_fresh = (real*)arrays[16];
+  all.given_h = (real*)arrays[17];
+  all.left_h = (real*)arrays[18];
+  all.left_fresh_h = (real*)arrays[19];
+  all.sums = (real*)arrays[20];
+  all.totals = (double*)arrays[21];
+  all.scratch = (real*)arrays[22];
+  all.room = (real*)arrays[23];
   all.panels = (real*)arrays[24];
   all.gate = (int64_t*)arrays[25];
   all.pile = pile_of(all);
+  all.room_each = room_of(all);
 }
 // The reals that packed matrices, sums of outer products and a thread's packed rows take.
 extern "C" void backward_needs(const int64_t* numbers, void* const* arrays, Needs* needs) {
   Backward all;
   read_backward(all, numbers, arrays);
-  *needs = {place_panels(all), pile_of(all), room_of(all)};
+  *needs = {place_panels(all), pile_of(all), all.room_each};
 }
 extern "C" void backward(const int64_t* numbers, void* const* arrays, Run run, Run together) {
   Backward all;

@@ -7,6 +7,24 @@
 // z_t = (1 - s_t) ⊙ z_{t-1} + s_t ⊙ tanh(W_z x_t + U_z h_{t-1} + b_z)
 // h_t = (1 - r_t) ⊙ h_{t-1} + r_t ⊙ tanh(W_h x_t + U_h z_t + b_h)
 
+static int64_t room_of(const Forward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  return most;
+}
+
 // The hoisted products of a chunk of steps, for one thread's sequences.
 static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
   {
@@ -78,18 +96,26 @@ static void forward_2(const Forward& all, int64_t step, const Share& share, real
     });
 }
 
+static int64_t room_of(const Backward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine, 1, deep(all.H) + deep(all.H) + deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.H) + deep(all.H) + deep(all.H) + deep(all.H));
+  if (size > most) most = size;
+  size = room_size(1, 4 * all.H, all.I) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  size = room_size(1, 3 * all.H, all.H) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.H) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  return most;
+}
+
 static int64_t pile_of(const Backward& all) {
   return pile_size(1, 4 * all.H, all.I) + pile_size(1, 3 * all.H, all.H) + pile_size(1, all.H, all.H);
-}
-static int64_t room_of(const Backward& all) {
-  int64_t most = 0, size;
-  size = room_size(1, 4 * all.H, all.I);
-  if (size > most) most = size;
-  size = room_size(1, 3 * all.H, all.H);
-  if (size > most) most = size;
-  size = room_size(1, all.H, all.H);
-  if (size > most) most = size;
-  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -104,14 +130,13 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       });
   }
   real* pile = all.piles + (all.together ? 0 : part * all.pile);
-  real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 4 * all.H, all.I,
       [&](int64_t row) -> const real* { return all.d + row * (4 * all.H) + 0; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return all.operand_0 + (step * all.B + row) * (all.I);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, 4 * all.H, all.I);
   if (all.outer_1)
     pile_up(share, 1, 3 * all.H, all.H,
@@ -119,7 +144,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, 3 * all.H, all.H);
   if (all.outer_2)
     pile_up(share, 1, all.H, all.H,
@@ -127,7 +152,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return all.kept + (step * all.B + row) * (all.H);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, all.H, all.H);
 }
 

@@ -10,6 +10,26 @@
 // c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
 // h_t = o_t ⊙ tanh(c_t)
 
+static int64_t room_of(const Forward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.I));
+  if (size > most) most = size;
+  return most;
+}
+
 // The hoisted products of a chunk of steps, for one thread's sequences.
 static void forward_feeds(const Forward& all, int64_t first, const Share& share) {
   {
@@ -82,18 +102,26 @@ static void forward_2(const Forward& all, int64_t step, const Share& share, real
     });
 }
 
+static int64_t room_of(const Backward& all) {
+  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;
+  int64_t most = 0, size;
+  size = rounded_size(mine, 1, deep(all.H) + deep(all.H) + deep(all.H) + deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine, 1, deep(all.H));
+  if (size > most) most = size;
+  size = rounded_size(mine * all.chunk, 1, deep(all.H) + deep(all.H) + deep(all.H) + deep(all.H) + deep(all.H));
+  if (size > most) most = size;
+  size = room_size(1, 5 * all.H, all.I) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  size = room_size(1, all.H, all.H) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  size = room_size(1, 4 * all.H, all.H) * deep(mine * all.chunk);
+  if (size > most) most = size;
+  return most;
+}
+
 static int64_t pile_of(const Backward& all) {
   return pile_size(1, 5 * all.H, all.I) + pile_size(1, all.H, all.H) + pile_size(1, 4 * all.H, all.H);
-}
-static int64_t room_of(const Backward& all) {
-  int64_t most = 0, size;
-  size = room_size(1, 5 * all.H, all.I);
-  if (size > most) most = size;
-  size = room_size(1, all.H, all.H);
-  if (size > most) most = size;
-  size = room_size(1, 4 * all.H, all.H);
-  if (size > most) most = size;
-  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);
 }
 
 // The gradients that a chunk of steps adds to matrices, and those of the hoisted operands.
@@ -108,14 +136,13 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       });
   }
   real* pile = all.piles + (all.together ? 0 : part * all.pile);
-  real* const room = all.room + part * room_of(all);
   if (all.outer_0)
     pile_up(share, 1, 5 * all.H, all.I,
       [&](int64_t row) -> const real* { return all.d + row * (6 * all.H) + 0; },
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return all.operand_0 + (step * all.B + row) * (all.I);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, 5 * all.H, all.I);
   if (all.outer_1)
     pile_up(share, 1, all.H, all.H,
@@ -123,7 +150,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return before(all, all.h, all.h_0, all.h_fresh, step, row, all.H, -1);
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, all.H, all.H);
   if (all.outer_2)
     pile_up(share, 1, 4 * all.H, all.H,
@@ -131,7 +158,7 @@ static void backward_products(const Backward& all, int64_t first, const Share& s
       [&](int64_t at) -> const real* {
         const int64_t step = first + at / all.B, row = at % all.B;
         return all.kept + (step * all.B + row) * (2 * all.H) + all.H;
-      }, pile, room);
+      }, pile);
   pile += pile_size(1, 4 * all.H, all.H);
 }
 

@@ -45,6 +45,9 @@ class Call:
     into: where y may be written, contiguous, [T, B, size]; a backend that writes there gives it back as y.
     Never with derivatives.
 
+    half: the type that operands of matrix products may be rounded to, or None (a layer sets it under
+    autocast); sums, states and results keep x's type.
+
     clip: gradients kept within bounds. segment: the way back keeps the states before every so many steps
     only, and computes the rest again (`runtime.segments`); backends never see it.
     """
@@ -59,6 +62,7 @@ class Call:
     fresh: Mapping[str, Tensor] | None = None
     clip: Clip | None = None
     segment: int | None = None
+    half: torch.dtype | None = None
     into: Tensor | None = None
 
     def tensors(self) -> list[Tensor]:

@@ -11,7 +11,7 @@ import torch
 import typer
 
 from cellwright import config
-from cellwright.backends.cpu.toolchain import cache_folder, find_compiler, vector_units
+from cellwright.backends.cpu.toolchain import bfloat16_macros, cache_folder, find_compiler, vector_units
 from cellwright.cli.screen import table
 from cellwright.cli.version import of
 from cellwright.nn import Recurrent
@@ -66,6 +66,13 @@ def _vectors() -> str:
     return ", ".join(vector_units()) or "none that the kernels know by name"
 
 
+def _bfloat16() -> str:
+    macros = bfloat16_macros()
+    if not macros:
+        return "float32: this processor has neither AMX nor AVX-512 for bfloat16, or may not use it"
+    return f"in bfloat16, by {'AMX tiles' if '-DAMX' in macros else 'AVX-512'}, sums in float32"
+
+
 def _backend(cell: str) -> str:
     """The backend of a small call, and why not those before it."""
     with torch.random.fork_rng(devices=[]):
@@ -84,6 +91,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("GPU", _gpu),
     ("C++ compiler", _compiler),
     ("vector units", _vectors),
+    ("products under autocast", _bfloat16),
     ("kernels are kept in", lambda: str(cache_folder())),
     ("backends, in order", _all_backends),
 )

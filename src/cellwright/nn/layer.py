@@ -21,7 +21,7 @@ from cellwright.errors import KindError, SettingError
 from cellwright.nn.frame import Frame, States, need_size
 from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
 from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
-from cellwright.nn.shapes import need_finite, reversed_steps, zero_past
+from cellwright.nn.shapes import lower_type, need_finite, own_type, reversed_steps, zero_past
 from cellwright.runtime import segments
 from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
@@ -164,11 +164,10 @@ class Layer(nn.Module, ABC):
         inputs: Mapping[str, Tensor] | None = None,
     ) -> Call:
         """What the first layer's forward direction would hand to a backend: for `explain`."""
-        x = x.transpose(0, 1) if self.batch_first else x
+        x, like = x.transpose(0, 1) if self.batch_first else x, next(self.parameters())
+        x = own_type(x, like)
         given = Given(x, None, lengths, None, inputs)
-        return self._call(
-            x, 0, 0, begin_run(self.frame, given, Wanted(), next(self.parameters()), self._start)
-        )
+        return self._call(x, 0, 0, begin_run(self.frame, given, Wanted(), like, self._start))
 
     def run(
         self,
@@ -188,8 +187,9 @@ class Layer(nn.Module, ABC):
         `check` refuses what is not finite. `execute` runs a cell over time in the place of the backends: for
         those who look inside.
         """
-        given, wanted = Given(x, state, lengths, resets, inputs), Wanted(record, stop, check, execute)
-        run = begin_run(self.frame, given, wanted, next(self.parameters()), self._start)
+        like, wanted = next(self.parameters()), Wanted(record, stop, check, execute)
+        x = own_type(x, like)
+        run = begin_run(self.frame, Given(x, state, lengths, resets, inputs), wanted, like, self._start)
         if check:
             need_finite(x, "the input")
         around = [part for part in self._parts if isinstance(part, Around)]
@@ -233,6 +233,7 @@ class Layer(nn.Module, ABC):
         """What a backend is handed for one layer and direction."""
         step, place, record = self._steps[self.training][at], at * self.directions + way, run.wanted.record
         resets, inputs = run.resets, run.inputs
+        x = own_type(x, next(iter(run.begin[place].values())))
         if way:
             x, resets, inputs = run.turned(x)
         extra = {name: inputs[name] for name in step.inputs}
@@ -253,6 +254,7 @@ class Layer(nn.Module, ABC):
             None if resets is None else run.fresh[place],
             step.clip if self.training and torch.is_grad_enabled() else None,
             self._segment(x.shape[0], x.shape[1] * self.frame.hidden[at]),
+            lower_type(x.device.type),
         )
 
     def _segment(self, steps: int, width: int) -> int | None:

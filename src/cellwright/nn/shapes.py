@@ -33,6 +33,17 @@ def need_input(x: Tensor, input_size: int, like: Tensor) -> None:
         )
 
 
+def lower_type(device: str) -> torch.dtype | None:
+    """The type that autocast wants products in; None outside autocast."""
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+
+
+def own_type(x: Tensor, like: Tensor) -> Tensor:
+    """What autocast made smaller on its way here, in the layer's own type again: states are not rounded."""
+    lower = lower_type(x.device.type)
+    return x.to(like.dtype) if lower is not None and x.dtype == lower else x
+
+
 def checked_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
     """lengths as int64 [B] on x's device, each from 0 to T; None when there are none.
 
@@ -143,7 +154,7 @@ def checked_state(
                 expected=f"{like.dtype} on {like.device}",
                 fix="state.to(x)",
             )
-    return {name: state[name] for name in shapes}
+    return {name: own_type(state[name], like) for name in shapes}
 
 
 def need_finite(value: Tensor, what: str) -> None:

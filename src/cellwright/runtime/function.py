@@ -48,6 +48,7 @@ def traced(text: str, call: Call, wanted: str | None) -> Outcome:
         ",".join(call.record),
         clip,
         (call.segment or 0) if keep and not call.record else 0,
+        str(call.half or "").removeprefix("torch."),
         keep,
         tensors,
         call.lengths,
@@ -63,6 +64,7 @@ def _call_of(
     record: str,
     clip: str,
     segment: int,
+    half: str,
     tensors: list[Tensor],
     lengths: Tensor | None,
     resets: Tensor | None,
@@ -80,17 +82,19 @@ def _call_of(
         None if resets is None else states,
         Clip.of(clip) if clip else None,
         segment or None,
+        getattr(torch, half) if half else None,
     )
     return with_tensors(names, tensors)
 
 
-@torch.library.custom_op("cellwright::carry_2", mutates_args=())
+@torch.library.custom_op("cellwright::carry_3", mutates_args=())
 def carry(
     graph: str,
     wanted: str,
     record: str,
     clip: str,
     segment: int,
+    half: str,
     keep: bool,
     tensors: list[Tensor],
     lengths: Tensor | None,
@@ -98,7 +102,7 @@ def carry(
 ) -> list[Tensor]:
     """y, the last states, recorded values, and what the way back needs. `tensors`: `Call.tensors`."""
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
+    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     if call.segment:
         y, last, before = segments.forward(segments.Task(made, call, wanted or None))
         return _apart([y, *last, *before])
@@ -117,13 +121,14 @@ def _(
     record: str,
     clip: str,
     segment: int,
+    half: str,
     keep: bool,
     tensors: list[Tensor],
     lengths: Tensor | None,
     resets: Tensor | None,
 ) -> list[Tensor]:
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
+    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     steps, batch = call.x.shape[:2]
     last = [torch.empty_like(s, memory_format=torch.contiguous_format) for s in call.states.values()]
     found = [last[0].new_empty((steps, batch, last[0].shape[-1])), *last]
@@ -166,13 +171,14 @@ def _apart(tensors: list[Tensor]) -> list[Tensor]:
     return [t.clone(memory_format=torch.contiguous_format) for t in tensors]
 
 
-@torch.library.custom_op("cellwright::carry_back_2", mutates_args=())
+@torch.library.custom_op("cellwright::carry_back_3", mutates_args=())
 def carry_back(
     graph: str,
     wanted: str,
     record: str,
     clip: str,
     segment: int,
+    half: str,
     needs: list[bool],
     tensors: list[Tensor],
     lengths: Tensor | None,
@@ -183,7 +189,7 @@ def carry_back(
 ) -> list[Tensor]:
     """The gradients of tensors in need, from those of y, last states, recorded values; empty for others."""
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, tensors, lengths, resets)
+    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     with _differentiable():
         if call.segment:
             found = segments.backward(segments.Task(made, call, wanted or None), kept, list(seeds), needs)
@@ -227,6 +233,7 @@ def _(
     record: str,
     clip: str,
     segment: int,
+    half: str,
     needs: list[bool],
     tensors: list[Tensor],
     lengths: Tensor | None,
@@ -254,7 +261,7 @@ def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
     found = carry_back(*ctx.facts, ctx.needs, tensors, lengths, resets, output[0], output[count:], seeds)
     wanted = [g if need else None for g, need in zip(found, ctx.needs, strict=True)]
-    return None, None, None, None, None, None, wanted, None, None
+    return None, None, None, None, None, None, None, wanted, None, None
 
 
 carry.register_autograd(_back, setup_context=_setup)

@@ -15,11 +15,12 @@ from cellwright.backends.call import Call, Outcome
 from cellwright.backends.cpu.function import Recurrence, counts_of, flatten
 from cellwright.backends.cpu.launch import Kernel, forward, kernel
 from cellwright.backends.cpu.outside import given_of, sizes_of
-from cellwright.backends.cpu.toolchain import ToolchainError
+from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan
 
 DTYPES = (torch.float32, torch.float64)
+NARROW = 32
 
 
 def refuses(plan: Plan, call: Call) -> str | None:
@@ -37,13 +38,13 @@ def refuses(plan: Plan, call: Call) -> str | None:
         return "there is nothing to compute in an empty sequence or batch"
     if call.transformed():
         return "the reference takes torch.func's transforms and forward-mode derivatives"
-    built = _built(plan.graph, call.x.dtype, call.record)
+    built = built_for(plan, call)
     return built if isinstance(built, str) else None
 
 
 def run(plan: Plan, call: Call) -> Outcome:
     """Run the emitted kernel; gradients flow to everything in the call."""
-    built = _built(plan.graph, call.x.dtype, call.record)
+    built = built_for(plan, call)
     assert isinstance(built, Kernel)
     with torch.autocast("cpu", enabled=False):
         given = given_of(built.program, call, sizes_of(built.program, call))
@@ -57,11 +58,24 @@ def run(plan: Plan, call: Call) -> Outcome:
     return Outcome(y, dict(zip(built.states, last, strict=False)), {})
 
 
+def built_for(plan: Plan, call: Call) -> Kernel | str:
+    """The kernel of a call, or why there is none."""
+    half = call.half == torch.bfloat16 and call.x.dtype == torch.float32 and _wide(call)
+    return _built(plan.graph, call.x.dtype, call.record, bfloat16_macros() if half else ())
+
+
+def _wide(call: Call) -> bool:
+    """Whether a product is worth rounding its operands for: a tile's depth, at least."""
+    return max(v.shape[-1] for v in call.states.values()) >= NARROW
+
+
 @lru_cache(maxsize=512)
-def _built(graph: Graph, dtype: torch.dtype, record: tuple[str, ...]) -> Kernel | str:
+def _built(
+    graph: Graph, dtype: torch.dtype, record: tuple[str, ...], macros: tuple[str, ...]
+) -> Kernel | str:
     """The kernel, or why there is none."""
     try:
-        return kernel(graph, dtype, record)
+        return kernel(graph, dtype, record, macros)
     except ToolchainError as fact:
         _say(str(fact))
         return str(fact)

@@ -23,9 +23,14 @@ class Packing:
     turned: tuple[bool, ...]
     when: str = ""
 
+    @property
+    def depth(self) -> str:
+        """The numbers of a packed row of a block, as the kernel lays them."""
+        return " + ".join(f"deep({width})" for width in self.widths)
+
     def place(self, k: int) -> list[str]:
         """The lines that give panel k its place."""
-        size = f"panel_size<{self.gates}>({self.blocks}, {self.units}, {' + '.join(self.widths)})"
+        size = f"panel_size<{self.gates}>({self.blocks}, {self.units}, {self.depth})"
         return [f"  all.panel_{k} = at;", f"  at += {size};"]
 
     def pack(self, k: int) -> list[str]:
@@ -153,7 +158,7 @@ def backward_chunks(hoisted: Hoisted, made: Recurrence) -> Chunks:
         packings.append(Packing(1, blocks, columns, widths, matrices, turned, when))
         arrays += [f"operand_{number}", f"d_operand_{number}", *(f"matrix_{k}" for k in block.feeds)]
     arrays += [field(o.v.array) for o in made.outers]
-    arrays += [f"outer_{k}" for k in range(len(made.outers))] + ["piles", "room", "marks"]
+    arrays += [f"outer_{k}" for k in range(len(made.outers))] + ["piles", "marks"]
     return Chunks(hoisted, made, tuple(packings), tuple(arrays), True)
 
 
@@ -171,7 +176,6 @@ def _back(chunks: Chunks, body: Body, panel: int) -> list[str]:
         lines += packing.call(panel + number, f"all.d + row * ({width}) + ({start})", use)
     lines += [
         "real* pile = all.piles + (all.together ? 0 : part * all.pile);",
-        "real* const room = all.room + part * room_of(all);",
     ]
     for k, outer in enumerate(made.outers):
         lines += _pile(k, outer, width, body)
@@ -207,24 +211,40 @@ def _pile(k: int, outer: OuterSum, width: str, body: Body) -> list[str]:
         "    [&](int64_t at) -> const real* {",
         "      const int64_t step = first + at / all.B, row = at % all.B;",
         f"      return {body.address(outer.v)};",
-        "    }, pile, room);",
+        "    }, pile);",
         f"pile += pile_size({sizes});",
     ]
 
 
 def _sizes(made: Recurrence) -> str:
     piles = [f"pile_size({_sizes_of(o)})" for o in made.outers]
-    rooms = ["  int64_t most = 0, size;"]
-    for outer in made.outers:
-        rooms += [f"  size = room_size({_sizes_of(outer)});", "  if (size > most) most = size;"]
     return "\n".join(
         [
             "static int64_t pile_of(const Backward& all) {",
             f"  return {' + '.join(piles) or '0'};",
-            "}",
-            "static int64_t room_of(const Backward& all) {",
-            *rooms,
-            "  return most * all.chunk * (all.together ? all.B : (all.B + all.threads - 1) / all.threads);",
+            "}\n",
+        ]
+    )
+
+
+def room_text(type_: str, packings: list[Packing], own: int, chunks: Chunks) -> str:
+    """The function that tells what room a thread needs: for operands in bfloat16, for packed rows. The first
+    `own` products are a step's, the others a chunk's."""
+    sizes = [
+        f"rounded_size({'mine' if k < own else 'mine * all.chunk'}, {p.blocks}, {p.depth})"
+        for k, p in enumerate(packings)
+    ]
+    if chunks.back:
+        outers = chunks.recurrence.outers
+        sizes += [f"room_size({_sizes_of(o)}) * deep(mine * all.chunk)" for o in outers]
+    lines = [f"  size = {size};\n  if (size > most) most = size;" for size in sizes]
+    return "\n".join(
+        [
+            f"static int64_t room_of(const {type_}& all) {{",
+            "  const int64_t mine = all.together ? all.B : (all.B + all.threads - 1) / all.threads;",
+            "  int64_t most = 0, size;",
+            *lines,
+            "  return most;",
             "}\n",
         ]
     )

@@ -104,9 +104,10 @@ typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, i
 // What a thread works on: its own rows, the longest sequences first; or, where the weights are too large for
 // one thread's cache, its own units of all rows, with the others at its side (`together`).
 template <class All> INLINE Share share_of(const All& all, int part, int parts) {
-  if (all.together) return {all.rows, all.B, part, parts};
+  real* const room = all.room + part * all.room_each;
+  if (all.together) return {all.rows, all.B, part, parts, room};
   const int64_t begin = all.B * part / parts, end = all.B * (part + 1) / parts;
-  return {all.rows + begin, end - begin, 0, 1};
+  return {all.rows + begin, end - begin, 0, 1, room};
 }
 // Threads that work together wait here until all have come.
 template <class All> INLINE void wait_for_all(const All& all, const Share& share) {
@@ -154,6 +155,6 @@ INLINE Share chunk_of(const All& all, const Share& share, int64_t first, int32_t
   for (int64_t step = first; step < first + all.chunk && step < all.T; step++)
     for (int64_t n = 0; n < share.count && steps_of(all, share.rows[n]) > step; n++)
       marks[count++] = (int32_t)((step - first) * all.B + share.rows[n]);
-  return {marks, count, share.part, share.parts};
+  return {marks, count, share.part, share.parts, share.room};
 }
 """

@@ -1,10 +1,15 @@
 // A matrix's gradient: the sum over many rows of outer(v, d), in tiles that stay in registers.
 //
 // Packed d: for every tile of W vectors, for every row: W * L reals. Packed v: for every tile of R, for every row: R.
+// In bfloat16 "row" means two of them (`deep`); AMX reads v in heaps of 16: 16 rows for each of R.
 // Pile (one per thread): for every tile of d, for every tile of v: R x W vectors; `from_piles` brings it in order.
-enum { OUTER_W = REGISTERS == 32 ? 4 : 2, OUTER_R = 6, OUTER_N = OUTER_W * L };
+#ifdef AMX
+enum { OUTER_R = 16 };
+#else
+enum { OUTER_R = 6 };
+#endif
+enum { OUTER_W = REGISTERS == 32 ? 4 : 2, OUTER_N = OUTER_W * L };
 
-INLINE int64_t up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 INLINE int64_t pile_size(int64_t blocks, int64_t size, int64_t width) {
   return blocks * up(size, OUTER_N) * OUTER_N * up(width, OUTER_R) * OUTER_R;
 }
@@ -15,6 +20,13 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
 }
 
 // The rows of a chunk are summed by themselves first: one long sum would lose digits.
+#ifdef AMX
+static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
+  V sum[OUTER_R * OUTER_W];
+  multiply_tiles<OUTER_W>(d, rows / 16, v, 16, 256, sum, OUTER_W);
+  for (int k = 0; k < OUTER_R * OUTER_W; k++) collect(pile + k * L, sum[k], All());
+}
+#else
 static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
   V sum[OUTER_R][OUTER_W];
 #pragma GCC unroll 16
@@ -30,9 +42,41 @@ static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
 #pragma GCC unroll 16
     for (int w = 0; w < OUTER_W; w++) collect(pile + (r * OUTER_W + w) * L, sum[r][w], All());
 }
+#endif
 
 // Columns begin .. end of rows of reals, laid out by tiles of N, what is past `size` filled up with zeros.
-template <int N, class Row>
+#ifdef HALF
+// Columns begin .. end of two rows as pairs; `second` may be missing, what is past `size` is 0.
+INLINE void pair_rows(real* to, const real* first, const real* second, int64_t begin, int64_t end, int64_t size) {
+  const int64_t whole = end < size ? end : size;
+  int64_t k = begin;
+  for (; k + L <= whole; k += L, to += L)
+    store(to, pairs_of(load(first + k, All()), second ? load(second + k, All()) : (V){}), All());
+  for (; k < end; k++) *(Pair*)to++ = k < size ? pair_of(first[k], second ? second[k] : 0) : 0;
+}
+
+template <int N, bool HEAPS, class Row>
+INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
+  const int64_t rows = deep(share.count);
+  for (int64_t n = 0; n < rows; n++) {
+    const real* const first = 2 * n < share.count ? row_of(share.rows[2 * n]) : 0;
+    const real* const second = 2 * n + 1 < share.count ? row_of(share.rows[2 * n + 1]) : 0;
+    for (int64_t k = begin; k < end; k += N) {
+      real column[N];
+      if (first) pair_rows(column, first, second, k, k + N, size);
+      else memset(column, 0, sizeof column);
+      real* const tile = to + (k - begin) * rows;
+#ifdef AMX
+      if (HEAPS)
+        for (int r = 0; r < N; r++) memcpy(tile + n / 16 * 256 + r * 16 + n % 16, column + r, 4);
+      else
+#endif
+        memcpy(tile + n * N, column, sizeof column);
+    }
+  }
+}
+#else
+template <int N, bool HEAPS, class Row>
 INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
   const int64_t rows = share.count, whole = end < size / N * N ? end : size / N * N;
   for (int64_t n = 0; n < rows; n++) {
@@ -43,24 +87,30 @@ INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, 
       for (int64_t k = whole; k < whole + N; k++) at[k - whole] = k < size ? from[k] : 0;
   }
 }
+#endif
 
-// pile += sum over the share's rows of outer(v, d), block by block; `room` holds both packed. Threads that share the
-// rows share the columns of d.
+// pile += sum over the share's rows of outer(v, d), block by block; the share's room holds both packed. Threads that
+// share the rows share the columns of d.
 template <class D, class Vector>
-INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t width, D d_of, Vector v_of, real* pile,
-                    real* room) {
-  const int64_t rows = share.count, down = up(size, OUTER_N), across = up(width, OUTER_R);
+INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t width, D d_of, Vector v_of, real* pile) {
+  const int64_t rows = deep(share.count), down = up(size, OUTER_N), across = up(width, OUTER_R);
   const int64_t begin = down * share.part / share.parts, end = down * (share.part + 1) / share.parts;
-  real* const v = room + (end - begin) * OUTER_N * rows;
+  real* const v = share.room + (end - begin) * OUTER_N * rows;
+#ifdef AMX
+  begin_tiles();
+#endif
   for (int64_t block = 0; block < blocks; block++) {
-    pack_rows<OUTER_N>(room, share, begin * OUTER_N, end * OUTER_N, size,
+    pack_rows<OUTER_N, false>(share.room, share, begin * OUTER_N, end * OUTER_N, size,
                        [&](int64_t row) { return d_of(row) + block * size; });
-    pack_rows<OUTER_R>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
+    pack_rows<OUTER_R, true>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
     for (int64_t n = begin; n < end; n++)
       for (int64_t m = 0; m < across; m++)
-        add_outer(rows, v + m * OUTER_R * rows, room + (n - begin) * OUTER_N * rows,
+        add_outer(rows, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
                   pile + ((block * down + n) * across + m) * OUTER_R * OUTER_N);
   }
+#ifdef AMX
+  end_tiles();
+#endif
 }
 
 // The piles of all threads, summed into the gradient [blocks, size, width]; `part` takes its share of the tiles.

@@ -69,12 +69,14 @@ class Kept:
 
 
 class Kernel:
-    """A built program for one type of numbers."""
+    """A built program for one type of numbers; `defines`: further macros, see `toolchain.bfloat16_macros`."""
 
-    def __init__(self, graph: Graph, dtype: torch.dtype, record: tuple[str, ...]) -> None:
+    def __init__(
+        self, graph: Graph, dtype: torch.dtype, record: tuple[str, ...], defines: tuple[str, ...]
+    ) -> None:
         self.program = emit(graph, record)
         self.dtype, self.record = dtype, record
-        defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
+        defines = ("-DDOUBLE",) if dtype == torch.float64 else defines
         built = library(_prelude() + self.program.text, word(graph.name), defines)
         self.arrays = {e.name: e.arrays for e in self.program.entries}
         self.entries = {name: getattr(built, name) for name in self.arrays}
@@ -148,14 +150,16 @@ class _Names:
 
 
 @lru_cache(maxsize=256)
-def kernel(graph: Graph, dtype: torch.dtype, record: tuple[str, ...] = ()) -> Kernel:
+def kernel(
+    graph: Graph, dtype: torch.dtype, record: tuple[str, ...] = (), defines: tuple[str, ...] = ()
+) -> Kernel:
     """The built program of a graph; ToolchainError when it cannot be built. `record`: see `emit`."""
-    return Kernel(graph, dtype, record)
+    return Kernel(graph, dtype, record, defines)
 
 
 @lru_cache(maxsize=1)
 def _prelude() -> str:
-    return "".join((_HERE / name).read_text() for name in ("vector.h", "product.h", "gradient.h"))
+    return "".join((_HERE / name).read_text() for name in ("vector.h", "half.h", "product.h", "gradient.h"))
 
 
 @lru_cache(maxsize=1)

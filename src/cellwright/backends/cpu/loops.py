@@ -141,7 +141,8 @@ def entry(name: str, type_: str, letters: tuple[str, ...], arrays: tuple[str, ..
     numbers = [f"  all.{n} = numbers[{k}];" for k, n in enumerate((*NUMBERS, *letters))]
     fields = [f"  all.{a} = ({type_of(a)}*)arrays[{k + FIXED}];" for k, a in enumerate(arrays)]
     pile = ["  all.pile = pile_of(all);"] if name == "backward" else []
-    needs = ", pile_of(all), room_of(all)" if name == "backward" else ", 0, 0"
+    pile += ["  all.room_each = room_of(all);"]
+    needs = "pile_of(all)" if name == "backward" else "0"
     after = [f"  run({name}_sums, &all, (int)all.threads);"] if name == "backward" and chunks.products else []
     return "\n".join(
         [
@@ -157,7 +158,7 @@ def entry(name: str, type_: str, letters: tuple[str, ...], arrays: tuple[str, ..
             f'extern "C" void {name}_needs(const int64_t* numbers, void* const* arrays, Needs* needs) {{',
             f"  {type_} all;",
             f"  read_{name}(all, numbers, arrays);",
-            f"  *needs = {{place_panels(all){needs}}};",
+            f"  *needs = {{place_panels(all), {needs}, all.room_each}};",
             "}",
             f'extern "C" void {name}(const int64_t* numbers, void* const* arrays, Run run, Run together) {{',
             f"  {type_} all;",

@@ -29,13 +29,13 @@ template <int R, int W> INLINE void add_products(V (&sum)[R][W], const real* pan
   if constexpr (W > R) {
     V value[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; r++) value[r] = splat(p[r][k]);
+    for (int r = 0; r < R; r++) value[r] = everywhere(p[r] + k);
 #pragma GCC unroll 32
     for (int w = 0; w < W; w++) {
       V u = load(panel + w * L, All());
       HELD(u);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; r++) sum[r][w] += value[r] * u;
+      for (int r = 0; r < R; r++) sum[r][w] = plus_product(sum[r][w], value[r], u);
     }
   } else {
     V u[W];
@@ -46,10 +46,10 @@ template <int R, int W> INLINE void add_products(V (&sum)[R][W], const real* pan
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
-      V value = splat(p[r][k]);
+      V value = everywhere(p[r] + k);
       HELD(value);
 #pragma GCC unroll 32
-      for (int w = 0; w < W; w++) sum[r][w] += value * u[w];
+      for (int w = 0; w < W; w++) sum[r][w] = plus_product(sum[r][w], value, u[w]);
     }
   }
 }
@@ -96,21 +96,22 @@ INLINE void multiply_up_to(int n, const real* panel, int terms, const int64_t* w
 }
 
 // What this thread works on: rows; and of their units, where several threads share the rows, part `part`. Work that
-// takes whole rows is then shared by rows.
+// takes whole rows is then shared by rows. `room` is the thread's own, for operands in another form.
 struct Share {
   const int32_t* rows;
   int64_t count;
   int part, parts;
+  real* room;
 };
 #define EACH_ROW(share)                                         \
   for (int64_t n = (share).count * (share).part / (share).parts; \
        n < (share).count * ((share).part + 1) / (share).parts; n++)
 
 // For every row and vector of units: use(row, unit, count, results by gate).
-// `operand(term, row)` is the row's vector; a block-diagonal matrix has `blocks` blocks of `units` x `widths`.
+// `operand(term, n)` is the vector of the share's row n; a block-diagonal matrix has `blocks` blocks of `units` x `widths`.
 template <int G, int TERMS, class Operand, class Use>
-INLINE void product(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
-                    const Share& share, Operand operand, Use use) {
+INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
+                       const Share& share, Operand operand, Use use) {
   enum { R = Tile<G>::rows, W = Tile<G>::width, E = Tile<G>::each, S = Tile<G>::slices, B = Tile<G>::vectors };
   int64_t depth = 0;
   for (int term = 0; term < TERMS; term++) depth += widths[term];
@@ -119,17 +120,30 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
   for (int64_t tile = begin; tile < end; tile++) {
     const int64_t block = tile / tiles, first = (tile % tiles) * B * L;
     const real* panel = panels + tile * depth * W * L;
+#ifdef AMX
+    const int64_t heaps = up(share.count, 16), stride = blocks * depth;
+#else
     // Rows in heaps of about one size: few rows at a time keep the units of arithmetic waiting.
-    const int64_t heaps = (share.count + R - 1) / R;
+    const int64_t heaps = up(share.count, R);
+#endif
     for (int64_t heap = 0; heap < heaps; heap++) {
+#ifdef AMX
+      const int64_t at = heap * 16;
+      const int n = share.count - at < 16 ? (int)(share.count - at) : 16;
+      V out[16 * W];
+      for (int slice = 0; slice < S; slice++)
+        multiply_tiles<E>(panel + slice * depth * E * L, depth / 16, operand(0, at) + block * depth, stride, 16,
+                          out + slice * E, W);
+#else
       const int64_t at = share.count * heap / heaps;
       const int n = (int)(share.count * (heap + 1) / heaps - at);
       const real* row[TERMS * R];
       for (int term = 0; term < TERMS; term++)
-        for (int r = 0; r < n; r++) row[term * n + r] = operand(term, share.rows[at + r]) + block * widths[term];
+        for (int r = 0; r < n; r++) row[term * n + r] = operand(term, at + r) + block * widths[term];
       V out[R * W];
       for (int slice = 0; slice < S; slice++)
         multiply_up_to<R, E>(n, panel + slice * depth * E * L, TERMS, widths, row, out + slice * E, W);
+#endif
       for (int r = 0; r < n; r++)
         for (int v = 0; v < B; v++) {
           const int64_t unit = first + v * L, left = units - unit;
@@ -140,9 +154,80 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
   }
 }
 
+// As `product_of`, `operand(term, row)` being the vector of a row by its number.
+#ifdef HALF
+// The operands of all rows, rounded; a tile reads 16 rows at a time.
+INLINE int64_t rounded_size(int64_t rows, int64_t blocks, int64_t depth) { return up(rows, 16) * 16 * blocks * depth; }
+
+template <int G, int TERMS, class Operand, class Use>
+INLINE void product(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
+                    const Share& share, Operand operand, Use use) {
+  int64_t depth[1] = {0};
+  for (int term = 0; term < TERMS; term++) depth[0] += deep(widths[term]);
+  real* to = share.room;
+  for (int64_t n = 0; n < share.count; n++)
+    for (int64_t block = 0; block < blocks; block++)
+      for (int term = 0; term < TERMS; to += deep(widths[term++]))
+        round_row((Pair*)to, operand(term, share.rows[n]) + block * widths[term], widths[term]);
+#ifdef AMX
+  begin_tiles();
+#endif
+  product_of<G>(panels, blocks, units, depth, share,
+                [&](int, int64_t n) -> const real* { return share.room + n * blocks * depth[0]; }, use);
+#ifdef AMX
+  end_tiles();
+#endif
+}
+#else
+INLINE int64_t rounded_size(int64_t, int64_t, int64_t) { return 0; }
+
+template <int G, int TERMS, class Operand, class Use>
+INLINE void product(const real* panels, int64_t blocks, int64_t units, const int64_t (&widths)[TERMS],
+                    const Share& share, Operand operand, Use use) {
+  product_of<G>(panels, blocks, units, widths, share,
+                [&](int term, int64_t n) -> const real* { return operand(term, share.rows[n]); }, use);
+}
+#endif
+
 template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_t depth) {
   return blocks * tiles_of(units, Tile<G>::vectors) * depth * Tile<G>::width * L;
 }
+
+// The column of a packed matrix that holds a vector of units: places `stride` apart for every k.
+#ifdef HALF
+static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
+                        int64_t width) {
+  const int64_t left = units - start < L ? units - start : L;
+  const int64_t next = across ? units : 1, down = across ? 1 : width;
+  from += across ? start : start * width;
+  for (int64_t k = 0; k < 2 * deep(width); k += 2, to += stride)
+    if (across && left == L && k + 1 < width) {
+      const V pairs = pairs_of(load(from + k * units, All()), load(from + (k + 1) * units, All()));
+      store(to, pairs, All());
+    } else {
+      for (int l = 0; l < L; l++) {
+        const real first = l < left && k < width ? from[l * down + k * next] : 0;
+        const real second = l < left && k + 1 < width ? from[l * down + (k + 1) * next] : 0;
+        ((Pair*)to)[l] = pair_of(first, second);
+      }
+    }
+}
+#else
+static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
+                        int64_t width) {
+  const int64_t left = units - start;
+  if (across && left >= L)
+    for (int64_t k = 0; k < width; k++, to += stride) store(to, load(from + k * units + start, All()), All());
+  else if (left >= L)
+    for (int64_t k = 0; k < width; k++, to += stride)
+#pragma GCC unroll 16
+      for (int l = 0; l < L; l++) to[l] = from[(start + l) * width + k];
+  else
+    for (int64_t k = 0; k < width; k++, to += stride)
+      for (int l = 0; l < L; l++)
+        to[l] = l >= left ? 0 : from[across ? k * units + start + l : (start + l) * width + k];
+}
+#endif
 
 // Lay the matrices of one product side by side; matrices[term * G + g] is [blocks, units, width], or
 // [blocks, width, units] where it is turned.
@@ -151,7 +236,7 @@ static void pack(real* panel, int64_t blocks, int64_t units, int terms, const in
                  const real* const* matrices, const bool* turned, int part, int parts) {
   enum { E = Tile<G>::each, S = Tile<G>::slices, B = Tile<G>::vectors };
   int64_t depth = 0;
-  for (int term = 0; term < terms; term++) depth += widths[term];
+  for (int term = 0; term < terms; term++) depth += deep(widths[term]);
   const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
   const int64_t begin = all * part / parts, end = all * (part + 1) / parts;
   panel += begin * depth * E * S * L;
@@ -168,20 +253,8 @@ static void pack(real* panel, int64_t blocks, int64_t units, int terms, const in
           across[e] = turned[matrix];
           start[e] = first + at / G * L;
         }
-        for (int e = 0; e < E; e++) {
-          const int64_t left = units - start[e];
-          real* to = panel + e * L;
-          if (across[e] && left >= L)
-            for (int64_t k = 0; k < width; k++, to += E * L) store(to, load(from[e] + k * units + start[e], All()), All());
-          else if (left >= L)
-            for (int64_t k = 0; k < width; k++, to += E * L)
-#pragma GCC unroll 16
-              for (int l = 0; l < L; l++) to[l] = from[e][(start[e] + l) * width + k];
-          else
-            for (int64_t k = 0; k < width; k++, to += E * L)
-              for (int l = 0; l < L; l++)
-                to[l] = l >= left ? 0 : from[e][across[e] ? k * units + start[e] + l : (start[e] + l) * width + k];
-        }
-        panel += width * E * L;
+        for (int e = 0; e < E; e++)
+          pack_vector(panel + e * L, E * L, from[e], across[e], start[e], units, width);
+        panel += deep(width) * E * L;
       }
 }

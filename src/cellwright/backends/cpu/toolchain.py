@@ -85,6 +85,26 @@ def vector_units() -> tuple[str, ...]:
     return tuple(name for flag, name in known.items() if flag in words)
 
 
+@lru_cache(maxsize=1)
+def bfloat16_macros() -> tuple[str, ...]:
+    """What a kernel is compiled with that multiplies in bfloat16; nothing where this CPU gains nothing by it.
+
+    AMX's tiles want the operating system's leave, once per process.
+    """
+    words = set(cpu_features().split())
+    if {"amx_bf16", "amx_tile", "avx512f"} <= words and _may_use_tiles():
+        return ("-DHALF", "-DAMX")
+    return ("-DHALF",) if {"avx512f", "avx512_bf16"} <= words else ()
+
+
+def _may_use_tiles() -> bool:
+    """Ask Linux for the tiles' registers: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)."""
+    if platform.system() != "Linux" or platform.machine() != "x86_64":
+        return False
+    ask, permission, tile_data, arch_prctl = ctypes.CDLL(None).syscall, 0x1023, 18, 158
+    return bool(ask(arch_prctl, permission, tile_data) == 0)
+
+
 def cache_folder() -> Path:
     """Where built kernels are kept: $CELLWRIGHT_CACHE, else cellwright/ in the user's cache."""
     named = config.read("CELLWRIGHT_CACHE")

@@ -36,6 +36,7 @@ enum { L = BYTES / sizeof(real) };
 // How many of a vector's places hold units: all of them, or an int for the last vector of a row.
 struct All {};
 
+INLINE int64_t up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 INLINE V splat(real v) { return v - (V){}; }
 INLINE N bits(V v) { N n; memcpy(&n, &v, BYTES); return n; }
 INLINE V real_of(N n) { V v; memcpy(&v, &n, BYTES); return v; }

@@ -9,25 +9,33 @@ from torch import Tensor
 
 from cellwright.backends.call import Call
 from cellwright.backends.cpu import launch
+from cellwright.backends.cpu.backend import built_for
 from cellwright.backends.cpu.epilogue import gradients
 from cellwright.backends.cpu.function import counts_of, flatten, pack, unflatten, unpack
-from cellwright.backends.cpu.launch import kernel
+from cellwright.backends.cpu.launch import Kernel
 from cellwright.backends.cpu.outside import given_of, sizes_of
 from cellwright.compiler.plan import Plan
 
 
 def forward(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     """y, the last states, and what the way back needs."""
-    k = kernel(plan.graph, call.x.dtype)
+    k = _kernel(plan, call)
     found = launch.forward(k, given_of(k.program, call, sizes_of(k.program, call)), keep)
     return [found.y, *found.last, *pack(found.kept)]
+
+
+def _kernel(plan: Plan, call: Call) -> Kernel:
+    """The kernel of a call that `backend.refuses` let pass."""
+    built = built_for(plan, call)
+    assert isinstance(built, Kernel)
+    return built
 
 
 def backward(
     plan: Plan, call: Call, y: Tensor, kept: list[Tensor], seeds: list[Tensor]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """What the kernel was given, still tied to the call's leaves, and the gradient of each."""
-    k = kernel(plan.graph, call.x.dtype)
+    k = _kernel(plan, call)
     given = given_of(k.program, call, sizes_of(k.program, call))
     with torch.no_grad():
         saved = unpack(y, tuple(kept), len(given.starts))
@@ -41,7 +49,7 @@ def backward(
 
 def shapes(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     """Tensors of the shapes of what the way back needs."""
-    program = kernel(plan.graph, call.x.dtype).program
+    program = _kernel(plan, call).program
     sizes = sizes_of(program, call)
     steps, batch = call.x.shape[:2]
     starts = list(call.states.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellwright.backends.cpu.body import Body
-from cellwright.backends.cpu.chunks import Chunks, Packing
+from cellwright.backends.cpu.chunks import Chunks, Packing, room_text
 from cellwright.backends.cpu.loops import NUMBERS, backward_time, entry, forward_time, type_of
 from cellwright.backends.cpu.names import field, size_text, word
 from cellwright.compiler.dims import ONE, Dim
@@ -48,10 +48,18 @@ class Writer:
             ]
             extra += ["dy"]
             extra += ["sums", "totals"]
-        return tuple(dict.fromkeys([*names, *self.chunks.arrays, *extra, "scratch", "panels", "gate"]))
+        return tuple(
+            dict.fromkeys([*names, *self.chunks.arrays, *extra, "scratch", "room", "panels", "gate"])
+        )
 
     def text(self) -> str:
-        parts = [self._struct(), self._panels(), *self.chunks.text(self.body, len(self.groups))]
+        packings, own = self._packings(), len(self.groups)
+        parts = [
+            self._struct(),
+            self._panels(),
+            room_text(self.type, packings, own, self.chunks),
+            *self.chunks.text(self.body, len(self.groups)),
+        ]
         parts += [self._stage(s, stage) for s, stage in enumerate(self.plan.stages)]
         parts += [self._over_time(), entry(self.name, self.type, self.letters, self.arrays, self.chunks)]
         return "\n".join(parts)
@@ -61,7 +69,7 @@ class Writer:
         if self.letters:
             fields.append(f"  int64_t {', '.join(self.letters)};")
         fields += ["  const int32_t* rows;", "  const int64_t* lengths;", "  const uint8_t* resets;"]
-        fields += ["  int64_t pile;"] * (self.name == "backward")
+        fields += ["  int64_t pile, room_each;" if self.name == "backward" else "  int64_t room_each;"]
         fields += [f"  {type_of(a)}* {a};" for a in self.arrays]
         fields += [f"  real* panel_{k};" for k in range(len(self._packings()))]
         return (
