@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import torch
 
 import cellwright as cw
@@ -40,3 +41,15 @@ def test_what_is_not_a_number_is_shown() -> None:
     with torch.no_grad():
         layer.weights(0)["U"][0, 0] = torch.nan
     assert cw.inspect.eigenvalues(layer)["U"].isnan().all()
+
+
+def test_over_a_training() -> None:
+    texts, labels = ["good film", "bad film", "a good one", "a bad one"] * 10, ["+", "-", "+", "-"] * 10
+    model = cw.Classifier(cell="gru", units=6, embedding=5, epochs=2, patience=0, valid=0).fit(texts, labels)
+    found = cw.inspect.spectra(model.history_)
+    assert found["epoch"].unique().to_list() == [1, 2] and len(found) == 2 * 3 * 6
+    now = cw.inspect.eigenvalues(model.network_.recurrent)["U_z"]
+    last = found.filter(pl.col("epoch") == 2, pl.col("matrix") == "U_z")
+    np.testing.assert_allclose(last["absolute"], now.abs(), atol=2e-4)
+    np.testing.assert_allclose(last["real"], now.real, atol=1e-4)
+    assert cw.inspect.spectra([{"epoch": 1, "loss": 0.5}]).is_empty()

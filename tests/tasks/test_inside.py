@@ -94,3 +94,38 @@ def test_a_network_without_a_recurrent_layer() -> None:
         cw.SettingError, match="there is no recurrent layer to look into: got the network `bow`"
     ):
         inside(model, "a good film")
+
+
+def test_a_trained_model_where_a_layer_stands() -> None:
+    """Every analysis opens an estimator as it would its network's layer on what that reads."""
+    model = cw.Generator(units=6, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+    found, look = inside(model, "the cat"), cw.inspect
+    for name, value in look.record(model, "the cat").items():
+        torch.testing.assert_close(value, look.record(found.layer, found.x)[name])
+    flow = look.gradient_flow(found.layer, found.x, loss=lambda y: found.read(y).sum())
+    assert look.gradient_flow(model, "the cat").equals(flow)
+    shares = look.sensitivity(lambda x: found.read(found.layer.run(x)[0]), found.x)
+    torch.testing.assert_close(look.sensitivity(model, "the cat"), shares)
+    assert look.saturation(model, "the cat").equals(look.saturation(found.layer, found.x))
+    assert look.jacobians(model, "the cat").equals(look.jacobians(found.layer, found.x))
+    assert look.memory_span(model, "the cat").equals(look.memory_span(found.layer, found.x))
+
+
+@pytest.mark.parametrize(
+    ("thing", "x", "words"),
+    [
+        ("runs/novel", "text", "this is no recurrent layer: got str, .*load a run first"),
+        (3, torch.zeros(2, 1, 3), "this is no recurrent layer: got int"),
+        (cw.nn.Recurrent("gru", 3, 4), "text", "a layer reads numbers: got str"),
+    ],
+    ids=["a path", "a number", "a text for a layer"],
+)
+def test_what_cannot_be_opened(thing, x, words: str) -> None:
+    with pytest.raises(cw.SettingError, match=words):
+        cw.inspect.record(thing, x)
+
+
+def test_an_estimator_reads_its_own_data() -> None:
+    model = cw.Generator(units=4, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+    with pytest.raises(cw.SettingError, match="reads its own data: got Tensor"):
+        cw.inspect.record(model, torch.zeros(3, 1, 4))

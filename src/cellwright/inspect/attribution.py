@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cellwright.errors import SettingError, ShapeError
+from cellwright.inspect.inside import Trained, opened
 from cellwright.inspect.unroll import still, time_first
 from cellwright.nn.layer import Layer
 
@@ -18,8 +19,8 @@ POINTS = 64  # of the way from the baseline to x
 
 
 def sensitivity(
-    function: Layer | Function,
-    x: Tensor,
+    function: Layer | Trained | Function,
+    x: Tensor | str,
     *,
     method: str = "gradient",
     target: Function | None = None,
@@ -35,10 +36,12 @@ def sensitivity(
     Source: Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", arXiv 1703.01365.
 
     Args:
-        function: a layer, or anything that gives one number for each sequence, [B], for x [T, B, I].
-        x: [T, B, I], or [T, I]; [B, T, I] for a layer with batch_first.
+        function: a layer, a trained estimator, or anything that gives one number for each sequence, [B], for
+            x [T, B, I].
+        x: [T, B, I], or [T, I]; [B, T, I] for a layer with batch_first; of an estimator as in `record`.
         method: one of those above.
-        target: from y to one number for each sequence, [B]; without it the last output of a layer is summed.
+        target: from y to one number for each sequence, [B]; without it the last output of a layer is summed,
+            and of an estimator what its network says is taken.
         baseline: what stands for "no input": a number, or what spreads to the shape of x.
 
     Returns:
@@ -53,10 +56,13 @@ def sensitivity(
     """
     if method not in METHODS:
         raise SettingError("no such method", got=method, expected=", ".join(METHODS))
-    if isinstance(function, Layer):
-        x, score = time_first(function, x), target or (lambda y: y[-1].sum(-1))
-        with still(function):
-            return _by(method, lambda x: score(function.run(x)[0]), x, baseline)
+    if isinstance(function, (Layer, Trained)):
+        layer, x, says = opened(function, x)
+        x, score = time_first(layer, x), target or says or (lambda y: y[-1].sum(-1))
+        with still(layer):
+            return _by(method, lambda x: score(layer.run(x)[0]), x, baseline)
+    if not isinstance(x, Tensor):
+        raise SettingError("a function reads numbers", got=type(x).__name__, expected="a tensor [T, B, I]")
     x = x.unsqueeze(1) if x.dim() == 2 else x
     return _by(method, function if target is None else lambda x: target(function(x)), x, baseline)
 

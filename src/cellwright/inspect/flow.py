@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cellwright.compiler.graph import Graph
 from cellwright.errors import ShapeError
+from cellwright.inspect.inside import Trained, opened
 from cellwright.inspect.unroll import Unrolled, equation, leaves, moving, unroll
 from cellwright.nn.layer import Layer
 
@@ -29,8 +30,8 @@ class _Read:
 
 @torch.enable_grad()
 def gradient_flow(
-    layer: Layer,
-    x: Tensor,
+    layer: Layer | Trained,
+    x: Tensor | str,
     state: Mapping[str, Tensor] | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     *,
@@ -41,12 +42,9 @@ def gradient_flow(
     """|dL/dh_t|, and the same of every other state, by time step and by the path it came back on.
 
     Args:
-        layer: a `cellwright.nn` layer.
-        x: [T, B, I], [B, T, I] if the layer is batch_first, or [T, I].
-        state, lengths: as in the layer's call.
-        loss: from y [T, B, D*H] to L, a number; without it L is the sum of each sequence's last output.
-        at: which of the stacked layers, from 0.
-        reverse: the backward direction of a bidirectional layer.
+        layer, x, state, lengths, at, reverse: as in `record`.
+        loss: from y [T, B, D*H] to L, a number; without it L is the sum of each sequence's last output,
+            or what the estimator's network says.
 
     Returns:
         One row for each step, in the order of x: `step`, then `h`, `c`, ...: the length of the gradient of L
@@ -62,8 +60,10 @@ def gradient_flow(
     >>> flow.columns
     ['step', 'h', 'c', 'h via i', 'h via f', 'h via g', 'h via o', 'c via c', 'c via h']
     """
+    layer, x, read = opened(layer, x)
     y, seen = unroll(layer, x, state, lengths, at=at, reverse=reverse)
-    whole, paths = _gradients(seen, _length_of(y, loss, lengths))
+    said = loss if loss is not None or read is None else lambda y: read(y).sum()
+    whole, paths = _gradients(seen, _length_of(y, said, lengths))
     real = seen.real()
     columns = {name: _lengths(seen, grad, real) for name, grad in whole.items()}
     columns |= {f"{state} via {by}": _lengths(seen, part, real) for (state, by), part in paths.items()}

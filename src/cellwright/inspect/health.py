@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cellwright.compiler.graph import Graph
+from cellwright.inspect.inside import Trained, opened
 from cellwright.inspect.record import record
 from cellwright.nn.layer import Layer
 
@@ -19,8 +20,8 @@ STUCK = 0.95  # share of the steps: a unit that is at one end for as long is stu
 
 
 def saturation(
-    layer: Layer,
-    x: Tensor,
+    layer: Layer | Trained,
+    x: Tensor | str,
     state: Mapping[str, Tensor] | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     *,
@@ -46,6 +47,7 @@ def saturation(
     >>> found.select("value", "kind", "dead").rows()
     [('h', 'tanh', 4)]
     """
+    layer, x, _ = opened(layer, x)
     values = record(layer, x, state, lengths, at=at, reverse=reverse)
     graph = layer.frame.cells[at].graph
     real = _real(next(iter(values.values())), lengths)

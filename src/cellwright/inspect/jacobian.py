@@ -10,14 +10,15 @@ from torch import Tensor
 
 from cellwright.backends.eager import batched
 from cellwright.compiler.interpret import interpret
+from cellwright.inspect.inside import Trained, opened
 from cellwright.inspect.unroll import Unrolled, leaves, unroll
 from cellwright.nn.layer import Layer
 
 
 @torch.enable_grad()
 def jacobians(
-    layer: Layer,
-    x: Tensor,
+    layer: Layer | Trained,
+    x: Tensor | str,
     state: Mapping[str, Tensor] | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     *,
@@ -41,6 +42,7 @@ def jacobians(
     Raises:
         SettingError: no such layer or direction. ShapeError: x does not fit.
     """
+    layer, x, _ = opened(layer, x)
     _, seen = unroll(layer, x, state, lengths, at=at, reverse=reverse)
     real, steps = seen.real(), _step_jacobians(seen)
     eye = torch.eye(steps.shape[-1], dtype=steps.dtype, device=steps.device)

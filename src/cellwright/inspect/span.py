@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cellwright.errors import SettingError, ShapeError
+from cellwright.inspect.inside import Trained, opened
 from cellwright.inspect.unroll import still, time_first
 from cellwright.nn.layer import Layer
 
@@ -17,7 +18,7 @@ FELT = 0.01
 
 
 @torch.no_grad()
-def memory_span(layer: Layer, x: Tensor, lags: Sequence[int] | None = None) -> pl.DataFrame:
+def memory_span(layer: Layer | Trained, x: Tensor | str, lags: Sequence[int] | None = None) -> pl.DataFrame:
     """How much the last output changes when one input, `lag` steps earlier, is another one.
 
     Each sequence's input at that step is exchanged for that of the next sequence in the batch, so that what
@@ -25,8 +26,7 @@ def memory_span(layer: Layer, x: Tensor, lags: Sequence[int] | None = None) -> p
     stay. What is measured is the real change, not its derivative.
 
     Args:
-        layer: a `cellwright.nn` layer of one direction.
-        x: [T, B, I], [B, T, I] if the layer is batch_first, or [T, I].
+        layer, x: as in `record`; a layer of one direction.
         lags: steps back from the last one, 0 to T - 1; about eight for each doubling unless given.
 
     Returns:
@@ -40,6 +40,7 @@ def memory_span(layer: Layer, x: Tensor, lags: Sequence[int] | None = None) -> p
     >>> memory_span(Recurrent("gru", 3, 4), torch.randn(9, 8, 3))["lag"].to_list()
     [0, 1, 2, 3, 4, 5, 6, 7, 8]
     """
+    layer, x, _ = opened(layer, x)
     if layer.bidirectional:
         raise SettingError(
             "a bidirectional layer feels the whole sequence at every step", expected="bidirectional=False"

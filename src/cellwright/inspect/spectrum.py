@@ -1,7 +1,12 @@
-"""The eigenvalues of the recurrent matrices: what a step alone does to the state. Floor 5."""
+"""The eigenvalues of the recurrent matrices, now and over a training: what a step does alone. Floor 5."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
 import torch
 from torch import Tensor
 
@@ -36,6 +41,29 @@ def eigenvalues(layer: Layer, *, at: int = 0, reverse: bool = False) -> dict[str
         values = _eigenvalues(weights[node.name].detach().double())
         found[node.name] = values[values.abs().argsort(descending=True)]
     return found
+
+
+def spectra(history: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """The eigenvalues of the recurrent matrices over a training, from its history.
+
+    Args:
+        history: of a trained estimator (`model.history_`): rows, some with `inside_eigenvalues`: those of the
+            last layer, after the epochs 1, 2, 4, 8, ...
+
+    Returns:
+        One row for each eigenvalue: `epoch`, `matrix`, `real`, `imaginary`, `absolute`; the largest first.
+
+    >>> spectra([{"epoch": 1, "inside_eigenvalues": {"U": [[0.6, 0.8], [0.6, -0.8]]}}, {"epoch": 2}]).rows()
+    [(1, 'U', 0.6, 0.8, 1.0), (1, 'U', 0.6, -0.8, 1.0)]
+    """
+    rows = [
+        (row["epoch"], matrix, real, imaginary, math.hypot(real, imaginary))
+        for row in history
+        for matrix, values in (row.get("inside_eigenvalues") or {}).items()
+        for real, imaginary in values
+    ]
+    numbers = dict.fromkeys(("real", "imaginary", "absolute"), pl.Float64)
+    return pl.DataFrame(rows, schema={"epoch": pl.Int64, "matrix": pl.String, **numbers}, orient="row")
 
 
 def recurrent_matrices(graph: Graph) -> list[Node]:

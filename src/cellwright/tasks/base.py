@@ -21,6 +21,7 @@ from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError, RunError, SettingError, UserError
+from cellwright.inspect.inside import Inside
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.devices import device_of
 from cellwright.tasks.training.failure import noted
@@ -264,6 +265,12 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         """The settings, JSON-able; a cell given as an object is None here (it travels as its graph)."""
         values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
         return values if isinstance(self.cell, str) else {**values, "cell": None}
+
+    def inside(self, data: str, row: int = 1) -> Inside:
+        """The trained network on one input, opened for `cellwright.inspect` (see `tasks.inside`)."""
+        from cellwright.tasks.inside import inside
+
+        return inside(self, data, row)
 
     def document(self) -> dict[str, Any]:
         """What `model.json` says of a trained estimator: task, settings, facts, cell."""

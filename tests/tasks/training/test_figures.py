@@ -52,7 +52,8 @@ def test_the_longest_sequences_are_looked_at() -> None:
     found = figures(layer, x, lengths)
     assert found["reach_steps"] == 7 and found["reach"] is not None
     alone = figures(layer, x[:7, [1, 4, 3, 5]])
-    assert found == pytest.approx(alone)
+    spectra = found.pop("eigenvalues"), alone.pop("eigenvalues")
+    assert found == pytest.approx(alone) and spectra[0] == spectra[1]
 
 
 @pytest.mark.parametrize(

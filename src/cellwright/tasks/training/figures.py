@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from cellwright.nn.layer import Layer
 FEW, SHORT = 4, 100  # sequences, and steps of each
 WIDEST = 512  # units whose eigenvalues are still quick
 
-Figures = dict[str, float | None]
+Figures = dict[str, Any]
 
 
 def due(epoch: int) -> bool:
@@ -59,6 +60,7 @@ def figures(layer: Layer, x: Tensor, lengths: Tensor | None = None) -> Figures:
         "dead": None if output is None else output["dead"] / output["units"],
         "keep": sum(kept) / len(kept) if kept else None,
         "radius": _radius(layer),
+        "eigenvalues": _eigenvalues(layer, at),
     }
 
 
@@ -76,6 +78,16 @@ def _radius(layer: Layer) -> float | None:
         if layer.sizes(at)["H"] <= WIDEST:
             found += [float(v.abs().max()) for v in eigenvalues(layer, at=at).values() if len(v)]
     return max(found) if found else None
+
+
+def _eigenvalues(layer: Layer, at: int) -> Mapping[str, list[list[float]]] | None:
+    """Four places are enough to follow them; a matrix that is not finite has none."""
+    if layer.sizes(at)["H"] > WIDEST:
+        return None
+    return {
+        name: [[round(float(v.real), 4), round(float(v.imag), 4)] for v in values if v.isfinite()]
+        for name, values in eigenvalues(layer, at=at).items()
+    }
 
 
 def keepers(graph: Graph) -> Sequence[tuple[str, bool]]:

@@ -9,12 +9,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cellwright.checkpoint import append_line, read_bytes, to_json, write_atomic
 from cellwright.errors import RunError
 
 Value = float | int | bool | None
-Row = Mapping[str, Value]
+Row = Mapping[str, Any]
 
 
 class History:
@@ -24,7 +25,7 @@ class History:
     (the best weights so far), `learning_rate` (of the last step), `grad_norm_median`, `grad_norm_max` (before
     clipping), `clipped` (share of the steps whose gradient was shortened), `seconds` (of training, without
     validation), `per_second` (items: sequences, tokens or values, as the task counts them); in the epochs
-    1, 2, 4, 8, ... also `inside_*` (see `figures.figures`).
+    1, 2, 4, 8, ... also `inside_*` (see `figures.figures`), of which the eigenvalues are no single number.
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history.column("loss")
@@ -34,7 +35,7 @@ class History:
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self._rows: list[dict[str, Value]] = []
+        self._rows: list[dict[str, Any]] = []
         for row in rows:
             self.append(row)
 
@@ -52,8 +53,9 @@ class History:
         return self._rows[index]
 
     def column(self, name: str) -> list[Value]:
-        """The values of one column, None where a row lacks it."""
-        return [row.get(name) for row in self._rows]
+        """The values of one column, None where a row lacks it or has more than a number."""
+        values = (row.get(name) for row in self._rows)
+        return [None if isinstance(value, Mapping) else value for value in values]
 
     def columns(self) -> list[str]:
         """The names of all columns, in order of first appearance."""
@@ -101,5 +103,5 @@ def _parse(line: bytes, path: Path | str, number: int, last: bool) -> dict[str, 
     )
 
 
-def _finite(value: Value) -> Value:
+def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

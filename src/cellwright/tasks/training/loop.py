@@ -72,7 +72,7 @@ class Loss:
 
 LossFunction = Callable[[nn.Module, Any, "State | None"], Loss]
 Validate = Callable[[nn.Module], Mapping[str, float]]
-Look = Callable[[nn.Module, Any], "Mapping[str, float | None]"]
+Look = Callable[[nn.Module, Any], "Mapping[str, Any]"]
 
 
 class Keeper(Protocol):
@@ -336,7 +336,7 @@ class _Trainer:
             "per_second": round(at.items / max(at.seconds, 1e-9), 1),
         }
 
-    def _figures(self) -> Mapping[str, float | None]:
+    def _figures(self) -> Mapping[str, Any]:
         if self.look is None or self.last is None or not due(self.at.epoch + 1):
             return {}
         before = generators(self.plan.device)
