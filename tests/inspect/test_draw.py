@@ -30,12 +30,14 @@ def test_lines_lie_on_their_values() -> None:
 
 def test_nothing_below_zero_on_a_log_axis() -> None:
     frame = pl.DataFrame({"t": [0, 1, 2], "a": [1.0, 0.0, 4.0]})
-    assert [len(way) for way in points(cw.inspect.draw(frame, log=True))][:1] == [2]
-    assert len(points(cw.inspect.draw(frame.with_columns(a=pl.lit(None, pl.Float64))))[0]) == 0
+    assert len(points(cw.inspect.draw(frame, log=True))[0]) == 2
+    assert cw.inspect.draw(frame.with_columns(a=pl.lit(None, pl.Float64))).count("<svg") == 1
 
 
 def test_boxes_under_words() -> None:
-    frame = pl.DataFrame({"word": ["so", "it", "是"], "f_t": [0.25, 1.0, None], "c": [-2.0, 0.0, float("nan")]})
+    frame = pl.DataFrame(
+        {"word": ["so", "it", "是"], "f_t": [0.25, 1.0, None], "c": [-2.0, 0.0, float("nan")]}
+    )
     root = ElementTree.fromstring(cw.inspect.draw(frame, title="unit 3"))
     words = ["".join(text.itertext()).replace("\u200b", "") for text in root.iter(NAME + "text")]
     assert words == ["unit 3", "so", "it", "是", "ft", "0.25", "1", "c", "−2", "0"]

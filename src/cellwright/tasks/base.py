@@ -20,8 +20,10 @@ from cellwright.cells import get as find_cell
 from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
-from cellwright.errors import DataError, RunError, SettingError, UserError
+from cellwright.errors import RunError, SettingError, UserError
 from cellwright.inspect.inside import Inside
+from cellwright.tasks.facts import Facts as Facts
+from cellwright.tasks.facts import plain
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.devices import device_of
 from cellwright.tasks.training.failure import noted
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 Coded = TypeVar("Coded")
-Facts = dict[str, Any]
 Scores = dict[str, float]
 
 
@@ -183,7 +184,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         device = device_of(self.device)
         train, valid, held = self.parts(X, y, test, validation)
         with seeded(self.seed, device):
-            facts = _plain(self.learn(train))
+            facts = plain(self.learn(train))
             network = self.build(cell, facts).to(device)
             # A test part that does not fit, say by its labels, is refused before the training, not after it.
             asked = None if held is None else self.encode(held, facts)
@@ -394,13 +395,3 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
 
     def _changeable(self) -> frozenset[str]:
         return frozenset(setting.name for setting in fields(self) if setting.metadata.get("on_resume"))
-
-
-def _plain(facts: Facts) -> Facts:
-    """The facts as a loaded run will have them, so that training and prediction cannot differ."""
-    try:
-        plain: Facts = as_read(facts)
-    except ValueError as error:
-        fix = "look for missing or infinite values"
-        raise DataError("the training data give facts that are not numbers", got=error, fix=fix) from error
-    return plain
