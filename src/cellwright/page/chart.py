@@ -32,6 +32,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Band:
+    """An area between two lines over the steps 0, 1, 2, ..., with gaps where either is missing."""
+
+    name: str
+    low: Values
+    high: Values
+
+
+@dataclass(frozen=True)
 class Chart:
     """Lines over common steps.
 
@@ -44,6 +53,8 @@ class Chart:
         log: a logarithmic vertical axis.
         marks: vertical rules: (step, what is there).
         about: one sentence for those who cannot see the picture.
+        note: one below it.
+        bands: areas under the lines, the widest first.
     """
 
     title: str
@@ -56,6 +67,7 @@ class Chart:
     marks: Sequence[tuple[float, str]] = ()
     about: str = ""
     note: str = field(default="", kw_only=True)
+    bands: Sequence[Band] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,9 @@ class _Scale:
 
 def line_chart(chart: Chart) -> Markup:
     """The chart as a `<figure>`; a sentence in its place when there is nothing to draw."""
-    values = [v for line in chart.lines for v in line.values if _Scale(0, 1, chart.log).takes(v)]
+    drawn = [line.values for line in chart.lines]
+    drawn += [side for band in chart.bands for side in (band.low, band.high)]
+    values = [v for line in drawn for v in line if _Scale(0, 1, chart.log).takes(v)]
     if not values:
         return el("p", f"{chart.title}: nothing was recorded.", class_="muted")
     x_all = [x for line in chart.lines for x in _steps(line)]
@@ -99,7 +113,7 @@ def line_chart(chart: Chart) -> Markup:
     axes = el("p", el("span", chart.y_label), el("span", chart.x_label), class_="axes", aria_hidden="true")
     return el(
         "figure",
-        el("figcaption", el("span", chart.title, class_="title"), _legend(chart.lines)),
+        el("figcaption", el("span", chart.title, class_="title"), _legend(chart)),
         el("div", area, class_="plot", role="img", aria_label=_about(chart), style=f"--gutter:{gutter}ch"),
         axes,
         el("p", chart.note, class_="muted note") if chart.note else None,
@@ -113,8 +127,10 @@ def key(line: Line) -> Markup:
     return el("span", stroke, line.name)
 
 
-def _legend(lines: Sequence[Line]) -> Markup | None:
-    return el("span", [key(line) for line in lines], class_="legend") if len(lines) > 1 else None
+def _legend(chart: Chart) -> Markup | None:
+    keys = [key(line) for line in chart.lines]
+    keys += [el("span", el("i", class_="key band", aria_hidden="true"), band.name) for band in chart.bands]
+    return el("span", keys, class_="legend") if len(keys) > 1 else None
 
 
 def _about(chart: Chart) -> str:
@@ -164,6 +180,7 @@ def _mark(at: float, text: str, x: _Scale) -> Markup:
 def _drawing(chart: Chart, x: _Scale, y: _Scale) -> Markup:
     return el(
         "svg",
+        [_area(band, x, y) for band in chart.bands],
         [_path(line, x, y) for line in chart.lines],
         viewBox=f"0 0 {SIZE} {SIZE}",
         preserveAspectRatio="none",
@@ -186,6 +203,20 @@ def _path(line: Line, x: _Scale, y: _Scale) -> Markup:
     return el(
         "path", d="".join(pieces), class_=f"line {line.look}" if known > 1 else f"line {line.look} alone"
     )
+
+
+def _area(band: Band, x: _Scale, y: _Scale) -> Markup:
+    """One path for each stretch without a gap: along the upper line and back along the lower."""
+    pieces, upper, lower = [], [], []
+    for step, (low, high) in enumerate(zip((*band.low, None), (*band.high, None), strict=True)):
+        if low is not None and high is not None and y.takes(low) and y.takes(high):
+            at = f"{SIZE * x.place(step):.1f}"
+            upper.append(f"{at} {SIZE * (1 - y.place(high)):.1f}")
+            lower.append(f"{at} {SIZE * (1 - y.place(low)):.1f}")
+        elif upper:
+            pieces.append("M" + "L".join([*upper, *reversed(lower)]) + "Z")
+            upper, lower = [], []
+    return el("path", d="".join(pieces), class_="band")
 
 
 def _thinned(points: list[tuple[float, float | None]]) -> list[tuple[float, float | None]]:

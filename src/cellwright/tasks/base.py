@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from cellwright.cells import get as find_cell
-from cellwright.checkpoint import as_read
 from cellwright.compiler.save import cell_from_json, graph_to_json
 from cellwright.compiler.trace import Cell
 from cellwright.errors import RunError, SettingError, UserError
 from cellwright.inspect.inside import Inside
 from cellwright.tasks.facts import Facts as Facts
 from cellwright.tasks.facts import plain
+from cellwright.tasks.result import measured
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.devices import device_of
 from cellwright.tasks.training.failure import noted
@@ -133,6 +133,18 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     def baselines(self, train: Part, held: Part) -> dict[str, Scores]:
         """The scores on `held` of simple methods that saw only `train`, by the method's name."""
 
+    def settle(
+        self,
+        network: nn.Module,
+        facts: Facts,
+        cell: Cell | None,
+        train: Part,
+        valid: Part | None,
+        outcome: loop.Outcome,
+    ) -> tuple[nn.Module, Facts]:
+        """The network and the facts to keep, after the training, before any score; a task may fill this."""
+        return network, facts
+
     def read(self, data: Any) -> Any:
         """A file or a bundled sample in the form that `fit` takes; a task that reads files fills this.
 
@@ -180,9 +192,20 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             Interrupted: the user stopped the work, and it is saved in the run.
         """
         self.check()
-        cell = self.find_cell()
-        device = device_of(self.device)
-        train, valid, held = self.parts(X, y, test, validation)
+        self.find_cell()
+        return self.fit_parts(*self.parts(X, y, test, validation), run=run, observer=observer)
+
+    def fit_parts(
+        self,
+        train: Part,
+        valid: Part | None,
+        held: Part | None,
+        *,
+        run: Run | None = None,
+        observer: Observer | None = None,
+    ) -> Self:
+        """`fit` on parts that are cut already (see `parts`); raises what it raises."""
+        cell, device = self.find_cell(), device_of(self.device)
         with seeded(self.seed, device):
             facts = plain(self.learn(train))
             network = self.build(cell, facts).to(device)
@@ -201,7 +224,11 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
                     keeper=run,
                     resume=snapshot,
                 )
-            metrics = as_read(self._metrics(network, outcome, (train, valid, held), asked, facts), nan=True)
+            network, settled = self.settle(network, facts, cell, train, valid, outcome)
+            if settled is not facts:
+                facts = plain(settled)
+                asked = None if held is None else self.encode(held, facts)
+            metrics = measured(self, network, outcome, (train, valid, held), asked, facts)
         self.network_, self.facts_, self.cell_ = network, facts, cell
         self.history_, self.metrics_ = outcome.history, metrics
         if run is not None:
@@ -358,36 +385,6 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     def _look(self, network: nn.Module, batch: Any) -> Figures:
         layer, read = recurrent(network), self.reads(network, batch)
         return {} if layer is None or read is None else figures(layer, *read)
-
-    def _metrics(
-        self,
-        network: nn.Module,
-        outcome: loop.Outcome,
-        parts: tuple[Part, Part | None, Part | None],
-        asked: Coded | None,
-        facts: Facts,
-    ) -> dict[str, Any]:
-        train, valid, held = parts
-        shown = valid if held is None else held
-        best = outcome.history.best() or {}
-        with loop.evaluating(network):
-            tested = None if asked is None else self.evaluate(network, asked, facts)
-            examples = {} if shown is None else self.examples(network, shown, facts)
-        seconds = [row["seconds"] or 0.0 for row in outcome.history]
-        return {
-            "task": self.TASK,
-            "score": self.SCORE,
-            "better": self.BETTER,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "epochs": len(outcome.history),
-            "best_epoch": outcome.best_epoch,
-            "ended": outcome.reason,
-            "seconds": round(sum(seconds), 3),
-            "valid": {name[6:]: value for name, value in best.items() if name.startswith("valid_")} or None,
-            "test": tested,
-            "baselines": {} if held is None else self.baselines(train, held),
-            "examples": examples,
-        }
 
     def _document(self, facts: Facts, cell: Cell | None) -> dict[str, Any]:
         graph = None if cell is None else graph_to_json(cell.graph)

@@ -6,6 +6,7 @@ Refuses networks without a recurrent layer, and inputs that the estimator itself
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from cellwright.tasks.base import Estimator
 from cellwright.tasks.classify import code as classify_code
 from cellwright.tasks.classify.examples import from_json, normal
 from cellwright.tasks.forecast import facts as forecast_facts
-from cellwright.tasks.forecast.read import whole
+from cellwright.tasks.forecast.intervals import said as forecasts_of
+from cellwright.tasks.forecast.series import whole
 from cellwright.tasks.forecast.show import written
-from cellwright.tasks.forecast.windows import Windows
 from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.networks import pooled
 from cellwright.tasks.tag import code as tag_code
@@ -112,30 +113,34 @@ def _classify(estimator: Any, data: str, row: int) -> Inside:
 
 
 def _forecast(estimator: Any, data: str, row: int) -> Inside:
-    if row != 1:
-        raise SettingError("a forecast has one input: the end of the data", where="row", got=row, expected=1)
     facts, network = estimator.facts_, estimator.network_
-    series = estimator.read(data)
-    forecast_facts.refuse_other_data(series, facts)
-    extent = forecast_facts.extent_of(facts)
-    if len(series) < extent.reach:
-        raise forecast_facts.too_short(series, "to forecast from", len(series), extent.reach, extent)
-    known = forecast_facts.known(whole(series), facts, extent.horizon)
-    windows = Windows(series.targets, known, np.array([len(series)]), extent, forecast_facts.bases(facts))
-    x = windows.batch(np.arange(1), answers=False).x.to(next(network.parameters()).device)
-    forecast = windows.forecasts(network(x), np.arange(1))[0]
-    past = series.targets[len(series) - extent.window :]
+    panel = estimator.read(data)
+    if not 1 <= row <= len(panel.series):
+        what = "one input: the end of the data" if len(panel.series) == 1 else "an input for each series"
+        raise SettingError(
+            f"a forecast has {what}", where="row", got=row, expected=f"1 to {len(panel.series)}"
+        )
+    forecast_facts.refuse_other_data(panel, facts)
+    panel = replace(panel, series=panel.series[row - 1 : row])
+    forecast_facts.refuse_short(panel, facts)
+    series, extent = panel.first, forecast_facts.extent_of(facts)
+    origins = {series.name: np.array([len(series)])}
+    windows = forecast_facts.windows(whole(panel), facts, origins, fed=network.fed)
+    with evaluating(network):
+        x = network.inputs(windows.batch(np.arange(1), answers=False).to(network.trust.device))
+    forecast = windows.in_units(forecasts_of(network, windows, np.arange(1))[0], np.arange(1))[0]
+    past, member = series.targets[len(series) - extent.window :], network.members[0]
     stamps = series.stamps_ahead(extent.horizon)
     times = range(len(series) - extent.window + 1, len(series) + extent.horizon + 1)
     steps = written(stamps[-len(x) :]) if stamps is not None else [str(time) for time in times]
 
     def says(y: Tensor) -> Tensor:
-        added: Tensor = network.head(y[-extent.horizon :])
+        added: Tensor = member.head(y[-extent.horizon :])
         return added.sum((0, 2))
 
     names = ", ".join(series.names)
     return Inside(
-        network.recurrent,
+        member.recurrent,
         x,
         tuple(steps),
         says,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ class Loaded:
 
 def _load(path: Path | str, *, gaps="refuse", duplicates="refuse", **columns) -> Loaded:
     frame = read_table(path)
-    roles = forecast_roles(frame, path, **columns)
+    roles = forecast_roles(frame, path, replace(ForecastRoles(None, ()), **columns))
     missing = "nan" if gaps == "fill" else "refuse"
     read = [numeric(frame, name, path, missing=missing) for name in (*roles.targets, *roles.covariates)]
     times = read_times(frame, roles.time, path, gaps=gaps, duplicates=duplicates)

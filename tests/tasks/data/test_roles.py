@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from cellwright.tasks.data import forecast_roles, load_texts, read_table, text_roles
+from cellwright.tasks.data import ForecastRoles, forecast_roles, load_texts, read_table, text_roles
 
 FILE = "made.csv"
 
@@ -71,7 +71,7 @@ def test_bare_years_are_times_only_where_they_rise():
     years = pl.DataFrame({"year": ["1990", "1991", "1992"], "count": ["1500", "1700", "1600"]})
     assert forecast_roles(years, FILE).time == "year"
     assert forecast_roles(years, FILE).targets == ("count",)
-    assert forecast_roles(years, FILE, time="none", targets=["year", "count"]).targets == ("year", "count")
+    assert forecast_roles(years, FILE, ForecastRoles("none", ("year", "count"))).targets == ("year", "count")
 
 
 def test_an_empty_text_is_left_out_and_said(shared_data):

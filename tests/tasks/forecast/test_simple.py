@@ -21,7 +21,7 @@ def wave(rows=160, season=8, noise=0.1):
 class TestBase:
     def test_the_regression_is_sklearns(self):
         values, extent = wave(120), Extent(10, 3, 1)
-        base = choose(values, extent, ["none"], ["last"], linear=True)
+        base = choose([values], extent, ["none"], ["last"], linear=True)
         origins = origins_of(extent, 0, 120)
         level = values[origins - 1]
         x = np.stack([values[o - 10 : o] - values[o - 1] for o in origins])
@@ -38,19 +38,19 @@ class TestBase:
         t = np.arange(144)
         values = np.exp(0.01 * t + 0.3 * np.sin(2 * np.pi * t / 12)) * 100
         base = choose(
-            values, Extent(24, 12, 12), ["none", "log", "sqrt"], ["last", "mean", "season"], linear=False
+            [values], Extent(24, 12, 12), ["none", "log", "sqrt"], ["last", "mean", "season"], linear=False
         )
         assert (base.transform, base.anchor, len(base.weights)) == ("log", "season", 0)
 
     def test_a_random_walk_is_taken_from_its_last_value(self):
         walk = 100 + np.cumsum(np.random.default_rng(0).normal(size=600))
-        base = choose(walk, Extent(24, 5, 5), ["none"], ["last", "mean", "season"], linear=True)
+        base = choose([walk], Extent(24, 5, 5), ["none"], ["last", "mean", "season"], linear=True)
         assert base.anchor == "last"
 
     def test_a_transform_that_a_value_lacks_is_left_out(self):
         for least, kinds in ((0.0, ("none", "sqrt")), (-1.0, ("none",))):
             values = np.abs(wave(60)) - np.abs(wave(60)).min() + least
-            base = choose(values, Extent(8, 2, 1), ["none", "log", "sqrt"], ["last"], linear=False)
+            base = choose([values], Extent(8, 2, 1), ["none", "log", "sqrt"], ["last"], linear=False)
             assert base.transform in kinds
 
     @pytest.mark.parametrize("transform", ["none", "log", "sqrt"])
@@ -62,7 +62,7 @@ class TestBase:
         assert np.isfinite(Base("log", "last", floor=0.1).forward(np.array([0.0, -5.0]))).all()
 
     def test_a_cycle_is_found_and_none_is_invented(self):
-        assert cycle(read("sunspots").targets[:200, 0]) == 11
+        assert cycle(read("sunspots").only.targets[:200, 0]) == 11
         rng = np.random.default_rng(1)
         assert cycle(np.cumsum(rng.normal(size=500))) == 1
         assert cycle(np.ones(100)) == 1

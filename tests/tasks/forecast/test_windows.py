@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cellwright.tasks.forecast.simple import Base, Extent
-from cellwright.tasks.forecast.windows import WindowFeed, Windows
+from cellwright.tasks.forecast.windows import Rows, WindowFeed, Windows
 
 
 def wave(rows=160, season=8, noise=0.1):
@@ -16,13 +16,17 @@ def wave(rows=160, season=8, noise=0.1):
     return 20 + 0.05 * t + 3 * np.sin(2 * np.pi * t / season) + noises
 
 
+def rows(values, known, origins, scale=1.0, number=0):
+    return Rows(values[:, None], known, np.array(origins), np.array([scale]), np.ones(1), number)
+
+
 class TestWindows:
     def make(self, values, origins, known=None):
         base = Base(
             "none", "season", drift=[0.1] * 3, weights=(np.eye(6, 3) / 7).tolist(), spread=2.0, error=0.5
         )
         known = np.zeros((len(values), 0)) if known is None else known
-        return Windows(values[:, None], known, np.array(origins), Extent(6, 3, 4), [base])
+        return Windows([rows(values, known, origins)], Extent(6, 3, 4), [base])
 
     def test_nothing_after_the_origin_is_seen(self):
         values, changed = wave(40), wave(40)
@@ -49,9 +53,7 @@ class TestWindows:
 
     def test_the_future_need_not_exist(self):
         values = wave(40)
-        windows = Windows(
-            values[:, None], np.zeros((43, 0)), np.array([40]), Extent(6, 3, 4), [Base("none", "last")]
-        )
+        windows = Windows([rows(values, np.zeros((43, 0)), [40])], Extent(6, 3, 4), [Base("none", "last")])
         batch = windows.batch(np.array([0]), answers=False)
         assert batch.y is None and bool(torch.isfinite(batch.x).all())
 

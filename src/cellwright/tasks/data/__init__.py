@@ -12,7 +12,7 @@ from cellwright.tasks.data.split import split_examples, split_time
 from cellwright.tasks.data.steps import Step
 from cellwright.tasks.data.table import numeric, read_table, strings
 from cellwright.tasks.data.text import read_text
-from cellwright.tasks.data.times import Times, fill_gaps, read_times
+from cellwright.tasks.data.times import Times, fill_gaps, on_grid, read_times
 
 __all__ = [
     "ForecastRoles",
@@ -26,6 +26,7 @@ __all__ = [
     "forecast_roles",
     "load_texts",
     "numeric",
+    "on_grid",
     "read_series",
     "read_table",
     "read_text",

@@ -15,5 +15,9 @@ TIME = (
     *("时间", "日期", "年份", "月份"),
 )
 TARGET = ("target", "y", "value", "目标", "数值")
+SERIES = (
+    *("series", "series_id", "unique_id", "item", "item_id", "id", "ticker", "symbol", "store", "sku"),
+    *("序列", "编号", "代码", "门店"),
+)
 OTHER = ("id", "name", "source", "tag", "answer", "编号", "名称")
 ALL = frozenset((*TEXT, *LABEL, *TIME, *TARGET, *OTHER))

@@ -19,6 +19,7 @@ from cellwright.tasks.data.table import is_numeric
 from cellwright.tasks.data.times import looks_like_times
 
 NO_COLUMN = "none"
+COLUMNS = "columns"  # as the series column: every target is a series of its own
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,19 @@ class TextRoles:
 
 @dataclass(frozen=True)
 class ForecastRoles:
-    """The columns of a table over time; `time` is None where the rows are taken as they stand."""
+    """The columns of a table over time; `time` is None where the rows are taken as they stand.
+
+    `series` names the series of a row (`COLUMNS`: every target is one), `static` are columns that never
+    change within a series, `holidays` names the holiday of a row.
+    """
 
     time: str | None
     targets: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
+    series: str | None = None
+    static: tuple[str, ...] = ()
+    holidays: str | None = None
 
     def describe(self) -> str:
         """One line for the user.
@@ -58,6 +66,8 @@ class ForecastRoles:
             "target": ", ".join(self.targets),
             "covariates": ", ".join(self.covariates) or NO_COLUMN,
         }
+        more = {"series": self.series, "static": ", ".join(self.static), "holidays": self.holidays}
+        roles |= {role: column for role, column in more.items() if column}
         return _described(roles, self.guessed)
 
 
@@ -112,43 +122,49 @@ def text_roles(
 
 
 def forecast_roles(
-    frame: pl.DataFrame,
-    path: Data,
-    *,
-    time: str | None = None,
-    targets: Sequence[str] = (),
-    covariates: Sequence[str] = (),
+    frame: pl.DataFrame, path: Data, said: ForecastRoles = ForecastRoles(None, ())
 ) -> ForecastRoles:
-    """The time, target and covariate columns: the user's choice, else guessed.
+    """The columns of a table over time: what the user said, the rest guessed.
 
-    `time="none"` takes the rows as they stand.
-
-    The target is guessed by name, else as the last numeric column. Covariates (known ahead) are never
-    guessed.
+    In `said`, `time="none"` takes the rows as they stand; None, "" and () leave a role open. The target is
+    guessed by name, else as the last numeric column; in a table whose every target is a series, all numeric
+    columns are. A column with a usual name that tells rows of one time apart names the series. Covariates
+    (known ahead), static columns and holidays are never guessed.
 
     Raises:
         DataError: a named column that is not there or plays two roles, no numeric column for the target.
     """
     guessed = []
-    if time is None:
+    time = said.time
+    if not time:
         time = next(
             (name for name in _by_name(frame.columns, names.TIME) if looks_like_times(frame, name)), None
         )
         guessed += ["time"] if time else []
     else:
         time = None if time == NO_COLUMN else find_column(frame.columns, time, "--time", path)
-    known = tuple(find_column(frame.columns, name, "--covariates", path) for name in covariates)
-    chosen = tuple(find_column(frame.columns, name, "--target", path) for name in targets)
+    known = tuple(find_column(frame.columns, name, "--covariates", path) for name in said.covariates)
+    static = tuple(find_column(frame.columns, name, "--static", path) for name in said.static)
+    holidays = find_column(frame.columns, said.holidays, "--holidays", path) if said.holidays else None
+    chosen = tuple(find_column(frame.columns, name, "--target", path) for name in said.targets)
+    series = said.series
+    if not series and time:
+        series = _guess_series(frame, time, without=(*chosen, *known, *static, holidays))
+        guessed += ["series"] if series else []
+    elif series not in (None, "", NO_COLUMN, COLUMNS):
+        series = find_column(frame.columns, str(series), "--series", path)
+    others = (time, *known, *static, holidays, series)
     if not chosen:
-        chosen = (_guess_target(frame, path, without=(time, *known)),)
+        chosen = _guess_targets(frame, path, without=others, all_of_them=series == COLUMNS)
         guessed.append("target")
-    used = [name for name in (time, *chosen, *known) if name]
+    used = [name for name in (*others, *chosen) if name]
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
         raise DataError(
             "one column in two roles", where=shown(path), got=", ".join(twice), fix="name each once"
         )
-    return ForecastRoles(time, chosen, known, tuple(guessed))
+    series = None if series in ("", NO_COLUMN) else series
+    return ForecastRoles(time, chosen, known, tuple(guessed), series, static, holidays)
 
 
 def find_column(columns: Sequence[str], name: str, option: str, path: Data) -> str:
@@ -180,7 +196,9 @@ def _guess_label(frame: pl.DataFrame, without: str | None, by_contents: bool) ->
     return min(few, key=lambda name: distinct[name], default=None)
 
 
-def _guess_target(frame: pl.DataFrame, path: Data, without: Sequence[str | None]) -> str:
+def _guess_targets(
+    frame: pl.DataFrame, path: Data, without: Sequence[str | None], all_of_them: bool
+) -> tuple[str, ...]:
     left = [name for name in frame.columns if name not in without and is_numeric(frame, name)]
     if not left:
         raise DataError(
@@ -190,7 +208,20 @@ def _guess_target(frame: pl.DataFrame, path: Data, without: Sequence[str | None]
             expected="a column of numbers",
             fix="mend the column, or set --target to see which cell is no number",
         )
-    return next((name for name in left if name.lower() in names.TARGET), left[-1])
+    if all_of_them:
+        return tuple(left)
+    return (next((name for name in left if name.lower() in names.TARGET), left[-1]),)
+
+
+def _guess_series(frame: pl.DataFrame, time: str, without: Sequence[str | None]) -> str | None:
+    """A column with a usual name that tells the rows of one time apart; None where times are distinct."""
+    if frame[time].n_unique() == frame.height:
+        return None
+    for name in frame.columns:
+        usual = name.lower() in names.SERIES and name not in (time, *without)
+        if usual and not frame[name].null_count() and frame.select(time, name).n_unique() == frame.height:
+            return name
+    return None
 
 
 def _by_name(columns: Sequence[str], usual: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ IRREGULAR = "irregular"
 _SECOND = 1_000_000  # stamps count microseconds
 _DAY = 86_400 * _SECOND
 _REGULAR = 0.9  # share of the differences that must be alike
+_STRETCH, _STRETCHES = 3, 0.1  # steps, and share of all, that make a change of the step
 _HOLIDAYS = 10  # weekdays in a row a market may be closed before it is a gap
 
 
@@ -72,6 +73,29 @@ def detect_step(stamps: Stamps) -> Step:
     if counts.max() < _REGULAR * len(differences) and (differences % length).any():
         return Step(IRREGULAR, None, "irregular", int(np.median(differences)))
     return Step(*_FIXED.get(length, _unusual(length)), "fixed", length)
+
+
+def changes_at(stamps: Stamps) -> int | None:
+    """Where the step of ascending stamps changes for good (the first stamp after it), or None.
+
+    A change is two lengths that each make up a stretch of at least three steps and a tenth of all: gaps are
+    none, nor is what alternates, as weekends do.
+
+    >>> hours = np.array([0, 1, 2, 3, 4, 5, 6, 30, 54, 78])
+    >>> stamps = np.datetime64("2024-01-01", "us") + hours.astype("m8[h]")
+    >>> changes_at(stamps), changes_at(stamps[:8])
+    (7, None)
+    """
+    if len(stamps) <= 2 * _STRETCH:
+        return None
+    steps = np.diff(_month(stamps)) if _calendar(stamps) else np.diff(stamps).astype(np.int64)
+    lengths, counts = np.unique(steps, return_counts=True)
+    two = lengths[np.argsort(counts, kind="stable")[-2:]]
+    if len(two) < 2 or counts[np.isin(lengths, two)].min() < max(_STRETCH, _STRETCHES * len(steps)):
+        return None
+    places = np.flatnonzero(np.isin(steps, two))
+    turns = np.flatnonzero(steps[places][1:] != steps[places][:-1])
+    return int(places[turns[0] + 1]) + 1 if len(turns) == 1 else None
 
 
 def missing_between(stamps: Stamps, step: Step) -> Counts:

@@ -1,12 +1,14 @@
 """The time column: stamps, the step between them, gaps, and the season people usually mean by that step.
 
-Sorts what is out of order, with a notice. Refuses what is no time, duplicates (naming their lines), stamps
-off a regular step, and gaps unless the caller fills them. Floor 6 (tasks).
+Sorts what is out of order, with a notice. Refuses what is no time, times with and without an offset in one
+column, duplicates (naming their lines), stamps off a regular step, a step that changes, and gaps unless the
+caller fills them. Floor 6 (tasks).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
@@ -21,6 +23,7 @@ from cellwright.tasks.data.steps import (
     IRREGULAR,
     Stamps,
     Step,
+    changes_at,
     detect_step,
     missing_between,
     off_the_step,
@@ -78,50 +81,52 @@ def read_times(
     *,
     gaps: Literal["refuse", "fill"] = "refuse",
     duplicates: Literal["refuse", "mean"] = "refuse",
+    rows: Sequence[int] | None = None,
 ) -> Times:
     """Read a time column: years, months, ISO dates and times (also with / or 年月日); offsets become UTC.
 
     `frame` is as `read_table` gave it. With `gaps="fill"` gaps are let through, for `fill_gaps` to close;
-    with `duplicates="mean"` rows of one stamp are merged by `Times.arrange`.
+    with `duplicates="mean"` rows of one stamp are merged by `Times.arrange`. `rows` says where each row of
+    `frame` stands in the file, where it is a part of one.
 
     Raises:
-        DataError: a cell that is empty or no time, two rows of one stamp, a stamp off a regular step, a gap.
+        DataError: a cell that is empty or no time, times with and without an offset, two rows of one stamp, a
+            stamp off a regular step, a step that changes, a gap.
     """
-    read = _parse(frame, column, path)
+    at = np.arange(frame.height) if rows is None else np.asarray(rows)
+    read, offsets = _parse(frame, column, path, at)
     order = np.argsort(read, kind="stable")
     ordered, starts = np.unique(read[order], return_index=True)
     if duplicates == "refuse":
-        _refuse_duplicates(read[order], order, column, path)
+        _refuse_duplicates(read[order], at[order], column, path)
     step = detect_step(ordered)
     where = f"{shown(path)}, column {column}"
+    if gaps == "refuse":
+        _refuse_another_step(ordered, at[order[starts]], column, path)
     off = off_the_step(ordered, step)
     if off is not None:
         raise DataError(
             "a time stamp off the regular step",
-            where=f"{place(path, int(order[starts[off]]))}, column {column}",
+            where=f"{place(path, int(at[order[starts[off]]]))}, column {column}",
             got=_written(ordered[off]),
             expected=f"{step.name} stamps",
             fix="mend or remove the row, or set --time none",
         )
     if gaps == "refuse":
         _refuse_gaps(ordered, step, where)
-    return Times(ordered, order, starts, step, tuple(_notices(read, ordered, step, where)))
+    notices = [*_notices(read, ordered, step, where), *_zones(offsets, where)]
+    return Times(ordered, order, starts, step, tuple(notices))
 
 
-def fill_gaps(times: Times, values: Floats) -> tuple[Stamps, Floats, int]:
-    """Close gaps by linear interpolation over the steps: missing stamps are put in, NaN values are filled.
-
-    A NaN before the first or after the last value takes that value.
+def on_grid(times: Times, values: Floats) -> tuple[Stamps, Floats]:
+    """The full stamps [T'], those that are missing put in, and the values there; NaN where there are none.
 
     Args:
         times: from `read_times(..., gaps="fill")`.
         values: the rows in the order of `times.stamps`, [T] or [T, K].
 
-    Returns:
-        The full stamps [T'], the full values [T'] or [T', K], and how many values were filled.
-
     Raises:
-        DataError: a column without any value; far more missing than is there.
+        DataError: far more missing than is there.
     """
     missing = missing_between(times.stamps, times.step)
     if missing.sum() > _MOST_FILLED * len(times.stamps):
@@ -140,8 +145,23 @@ def fill_gaps(times: Times, values: Floats) -> tuple[Stamps, Floats, int]:
         stamps[start + 1 : start + 1 + count] = stamps_after(times.stamps[: gap + 1], times.step, count)
     grid = np.full((length, *values.shape[1:]), np.nan)
     grid[at] = values
+    return stamps, grid
+
+
+def fill_gaps(times: Times, values: Floats) -> tuple[Stamps, Floats, int]:
+    """Close gaps by linear interpolation over the steps: missing stamps are put in, NaN values are filled.
+
+    A NaN before the first or after the last value takes that value. Takes what `on_grid` takes.
+
+    Returns:
+        The full stamps [T'], the full values [T'] or [T', K], and how many values were filled.
+
+    Raises:
+        DataError: a column without any value; far more missing than is there.
+    """
+    stamps, grid = on_grid(times, values)
     filled = int(np.isnan(grid).sum())
-    columns = [interpolated(column) for column in grid.reshape(length, -1).T]
+    columns = [interpolated(column) for column in grid.reshape(len(grid), -1).T]
     return stamps, np.stack(columns, axis=1).reshape(grid.shape), filled
 
 
@@ -172,7 +192,8 @@ def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
     return all(later > earlier for earlier, later in pairwise(years))
 
 
-def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
+def _parse(frame: pl.DataFrame, column: str, path: Data, at: npt.NDArray[np.intp]) -> tuple[Stamps, set[str]]:
+    """The stamps in UTC as far as offsets are written, and the offsets that are."""
     matches = [_match(cell) if cell else None for cell in strings(frame, column)]
     written = [_canonical(match) if match else "" for match in matches]
     bad = next((row for row, match in enumerate(matches) if match is None), None)
@@ -182,14 +203,14 @@ def _parse(frame: pl.DataFrame, column: str, path: Data) -> Stamps:
         except ValueError:  # a month 13, a 30th of February: find which
             bad = next(row for row, cell in enumerate(written) if not _exists(cell))
         else:
-            stamps -= np.array(
-                [_minutes_ahead(match["z"]) for match in matches if match], dtype="timedelta64[m]"
-            )
-            return stamps
+            zones = [match["z"] for match in matches if match]
+            _refuse_mixed_zones(zones, written, column, path, at)
+            stamps -= np.array([_minutes_ahead(zone) for zone in zones], dtype="timedelta64[m]")
+            return stamps, {zone for zone in zones if zone}
     cell = frame[column][bad]
     raise DataError(
         "no time" if cell is not None else "an empty time",
-        where=f"{place(path, bad)}, column {column}",
+        where=f"{place(path, int(at[bad]))}, column {column}",
         got=None if cell is None else repr(str(cell)[:40]),
         expected=_FORMS,
         fix="mend the cell, or set --time to another column (--time none: rows as they stand)",
@@ -227,6 +248,48 @@ def _exists(cell: str) -> bool:
     return True
 
 
+def _refuse_mixed_zones(
+    zones: Sequence[str | None], written: Sequence[str], column: str, path: Data, at: npt.NDArray[np.intp]
+) -> None:
+    """Times with an offset beside times without one: nobody can say how they lie to each other."""
+    with_offset, without = (
+        next((row for row, zone in enumerate(zones) if (zone is None) == bare), None)
+        for bare in (False, True)
+    )
+    if with_offset is None or without is None:
+        return
+    rows = [with_offset, without]
+    first, second = lines(path, [int(at[row]) for row in rows])
+    raise DataError(
+        "times with and without an offset from UTC",
+        where=f"{shown(path)}, column {column}",
+        got=f"{written[rows[0]].replace('T', ' ')}{zones[rows[0]]} in {first}, "
+        f"{written[rows[1]].replace('T', ' ')} in {second}",
+        expected="an offset in every row, or in none",
+        fix="write all of them in one way",
+    )
+
+
+def _zones(offsets: set[str], where: str) -> list[str]:
+    if len({_minutes_ahead(zone) for zone in offsets}) < 2:
+        return []
+    return [f"{where}: offsets {', '.join(sorted(offsets))} are mixed; all times are taken in UTC"]
+
+
+def _refuse_another_step(ordered: Stamps, rows: npt.NDArray[np.intp], column: str, path: Data) -> None:
+    at = changes_at(ordered)
+    if at is None:
+        return
+    before, after = detect_step(ordered[:at]), detect_step(ordered[at - 1 :])
+    raise DataError(
+        "the step between the times changes",
+        where=f"{place(path, int(rows[at]))}, column {column}",
+        got=f"{before.name} up to {_written(ordered[at - 1])}, {after.name} from there",
+        expected="one step",
+        fix="bring the rows to one step, give one part of them, or set --time none (rows as they stand)",
+    )
+
+
 def _refuse_duplicates(ordered: Stamps, order: npt.NDArray[np.intp], column: str, path: Data) -> None:
     twice = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(twice):
@@ -236,7 +299,7 @@ def _refuse_duplicates(ordered: Stamps, order: npt.NDArray[np.intp], column: str
         "two rows of one time",
         where=f"{shown(path)}, column {column}",
         got=f"{_written(ordered[twice[0]])} in {first} and {second} ({len(twice)} such pairs)",
-        fix="keep one row a time (one series a file), or --duplicates mean (their mean)",
+        fix="keep one row a time, or --duplicates mean (their mean), or --series COLUMN (several series)",
     )
 
 
@@ -251,7 +314,7 @@ def _refuse_gaps(ordered: Stamps, step: Step, where: str) -> None:
         where=where,
         got=f"{missing[gaps[0]]} {step.name} stamps missing between {before} and {after} "
         f"({int(missing.sum())} missing in {len(gaps)} gaps)",
-        fix="add the rows, or --gaps fill (linear interpolation), or --time none (rows as they stand)",
+        fix="add the rows, or --gaps mask (left out), or --gaps fill (linear interpolation), or --time none",
     )
 
 

@@ -6,7 +6,7 @@ series little is left, and the simple forecast is what one gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias
@@ -22,11 +22,15 @@ ANCHORS = ("last", "mean", "season")
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
 _TRIED, _FITTED = 2000, 10_000  # windows that a choice and a regression look at, at most
 _TOGETHER = 4096  # windows whose regression is computed at once
-_HELD = 0.3  # share of the windows, the last ones, that judge a choice
+_CUTS = (0.55, 0.7, 0.85)  # of the windows in time: up to there they are fitted, the next ones judge a choice
+_LEAST = 8  # windows before a cut, for a choice
+_SEASONS, _LEVELS, _TOGETHER_GO = 4, 0.1, 0.8  # seasons, spread of log means, correlation: for a transform
+_WORTH = 0.01  # by which share a regression must be better than a bare anchor
 _FLOOR = 0.1  # of the least training value: the least value whose logarithm is taken
 _CYCLE = 0.3  # autocorrelation of the differences that makes a cycle
 _LONGEST = 400  # the longest cycle looked for
 _DIGITS = 7
+_MOST_LOG = 700.0  # whose exponential is still a number
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Base:
     def back(self, values: Floats) -> Floats:
         """Transformed values in the unit of the data."""
         if self.transform == "log":
-            return np.exp(values)
+            return np.exp(np.minimum(values, _MOST_LOG))
         return np.square(np.maximum(values, 0.0)) if self.transform == "sqrt" else values
 
     def simple(self, z: Floats, origins: Ints, extent: Extent) -> tuple[Floats, Floats]:
@@ -140,35 +144,124 @@ def thinned(count: int, most: int, season: int) -> Ints:
     return np.arange(0, count, stride, dtype=np.int64)
 
 
-def choose(
-    values: Floats, extent: Extent, kinds: Iterable[str], measured_from: Iterable[str], *, linear: bool
-) -> Base:
-    """The simple forecast of a target [T] whose mean absolute error on the last of its windows is least.
+@dataclass(frozen=True)
+class Pool:
+    """One target in all series of a training part, one series after another.
 
-    Every transform, anchor and penalty is fitted on the windows before those. A transform that some value
-    does not have is left out. What was chosen is then fitted on all windows.
+    Attributes:
+        values: scaled, without NaN [T].
+        known: which of them were there [T].
+        origins: the first row to forecast of each window, counted through all series [N].
+        places: where each window lies in its own series, from 0 (the first) to 1 (the last) [N].
+        ends: the same of the last row that a window forecasts; above 1 for the last ones [N].
+    """
+
+    values: Floats
+    known: npt.NDArray[np.bool_]
+    origins: Ints
+    places: Floats
+    ends: Floats
+
+    def thinned(self, most: int, season: int) -> Pool:
+        """At most so many windows."""
+        some = thinned(len(self.origins), most, season)
+        return replace(self, origins=self.origins[some], places=self.places[some], ends=self.ends[some])
+
+    def answered(self, extent: Extent) -> Ints:
+        """The origins whose horizon is known; all, where none is."""
+        ahead = self.known[self.origins[:, None] + np.arange(extent.horizon)].all(axis=1)
+        return self.origins[ahead] if ahead.any() else self.origins
+
+
+def pool(series: Sequence[Floats], extent: Extent, known: Sequence[npt.NDArray[np.bool_]] = ()) -> Pool:
+    """The pool of one target: its values in each series [T], without NaN, and which of them were there."""
+    starts = np.cumsum([0, *(len(values) for values in series)])
+    locals_ = [origins_of(extent, 0, len(values)) for values in series]
+    spans = [max(1, len(origins) - 1) for origins in locals_]
+    places = [(o - o[:1]) / span for o, span in zip(locals_, spans, strict=True)]
+    ends = [(o - o[:1] + extent.horizon) / span for o, span in zip(locals_, spans, strict=True)]
+    there = list(known) or [np.ones(len(values), dtype=bool) for values in series]
+    return Pool(
+        np.concatenate(list(series)),
+        np.concatenate(there),
+        np.concatenate([o + start for o, start in zip(locals_, starts[:-1], strict=True)]),
+        np.concatenate(places),
+        np.concatenate(ends),
+    )
+
+
+def choose(
+    series: Sequence[Floats],
+    extent: Extent,
+    kinds: Iterable[str],
+    measured_from: Iterable[str],
+    *,
+    linear: bool,
+    known: Sequence[npt.NDArray[np.bool_]] = (),
+) -> Base:
+    """The simple forecast of a target whose mean absolute error on later windows is least.
+
+    Every transform, anchor and penalty is fitted on the windows before a cut in time and judged on those
+    after it, for three cuts; of a shorter horizon, where the series are too short for that. A transform that
+    some value does not have is left out; where swings plainly grow with the level, the transform that makes
+    them alike is the only one. A regression must be better than the bare anchors by 1 %. What was
+    chosen is then fitted on all windows.
 
     Args:
-        values: the training part of one target.
-        extent: the window's extent; the values reach for one window at least.
+        series: the target in the training part of each series, scaled, without NaN [T]; one at least is long
+            enough for a window.
+        extent: the window's extent.
         kinds: the transforms to try.
         measured_from: the anchors to try.
         linear: whether a ridge regression may be added.
+        known: which of the values were there [T]; all, where nothing is said.
     """
-    candidates = [Base(kind, anchor) for kind, anchor in product(_possible(values, kinds), measured_from)]
-    candidates = [replace(base, floor=_FLOOR * float(values.min())) for base in candidates]
-    origins = _thin_origins(extent, len(values), _TRIED)
-    held = round(_HELD * len(origins))
-    known = origins[: len(origins) - held]
-    known = known[known + extent.horizon <= origins[-held]] if held else known
-    best, penalty = candidates[0], max(PENALTIES)
-    if held and len(known):
-        trials = [
-            trial for base in candidates for trial in _trials(values, known, origins[-held:], extent, base)
-        ]
-        trials = trials if linear else [trial for trial in trials if trial[1] == max(PENALTIES)]
-        _, penalty, best = min(trials, key=lambda trial: trial[0])
-    return _fitted(values, extent, best, penalty if linear else None)
+    whole = pool(series, extent, known)
+    values = whole.values[whole.known]
+    least, possible = _FLOOR * float(values.min()), _possible(values, kinds)
+    steady = steadying(series, extent.season)
+    possible = [steady] if steady in possible else possible
+    candidates = [Base(kind, anchor, floor=least) for kind, anchor in product(possible, measured_from)]
+    found: dict[tuple[Base, float | None], float] = {}
+    tried = extent
+    while not found and tried.horizon:
+        for before, after in _folds(pool(series, tried, known).thinned(_TRIED, extent.season), tried):
+            for base in candidates:
+                for error, penalty in _trials(before, after, tried, base, linear):
+                    found[base, penalty] = found.get((base, penalty), 0.0) + error
+        tried = replace(tried, horizon=tried.horizon // 2)
+    if not found:
+        return _fitted(whole, extent, candidates[0], max(PENALTIES) if linear else None)
+    best = min(found, key=lambda key: found[key])
+    bare = min((key for key in found if key[1] is None), key=lambda key: found[key])
+    return _fitted(whole, extent, *(bare if found[bare] <= (1 + _WORTH) * found[best] else best))
+
+
+def steadying(series: Sequence[Floats], season: int) -> str | None:
+    """The transform that makes the swings of a season alike at every level, as Guerrero 1993 chooses a power.
+
+    The slope of log deviation on log mean over seasons, each series by itself: 1 calls for the logarithm, 1/2
+    for the root, 0 for neither. None where levels hardly differ, or the swings do not go with them.
+
+    >>> t = np.arange(96)
+    >>> steadying([np.exp(0.02 * t + 0.2 * np.sin(t * np.pi / 6))], 12)
+    'log'
+    """
+    means, deviations = [], []
+    for values in series:
+        blocks = values[len(values) % season :].reshape(-1, season) if season > 2 else np.zeros((0, 1))
+        mean, deviation = blocks.mean(axis=1), blocks.std(axis=1)
+        if len(blocks) >= _SEASONS and (mean > 0).all() and (deviation > 0).all():
+            means.append(np.log(mean) - np.log(mean).mean())
+            deviations.append(np.log(deviation) - np.log(deviation).mean())
+    if not means:
+        return None
+    x, y = np.concatenate(means), np.concatenate(deviations)
+    power, both = float(x @ x), float(x @ y)
+    if np.sqrt(power / len(x)) < _LEVELS or both < _TOGETHER_GO * np.sqrt(power * float(y @ y)):
+        return None
+    slope = both / power
+    return "log" if slope > 0.75 else "sqrt" if slope > 0.25 else "none"
 
 
 def cycle(values: Floats) -> int:
@@ -195,9 +288,17 @@ def cycle(values: Floats) -> int:
     return best if correlation[best] > _CYCLE else 1
 
 
-def _thin_origins(extent: Extent, rows: int, most: int) -> Ints:
-    origins = origins_of(extent, 0, rows)
-    return origins[thinned(len(origins), most, extent.season)]
+def _folds(some: Pool, extent: Extent) -> Iterator[tuple[Pool, Pool]]:
+    """Windows that end before a cut in time, and those that begin between it and the next one."""
+    for cut, following in zip(_CUTS, (*_CUTS[1:], 2.0), strict=True):
+        before = some.ends <= cut + 1e-9
+        after = (some.places >= cut) & (some.places < following)
+        if before.sum() >= max(_LEAST, extent.horizon // 2) and after.any():
+            yield _chosen(some, before), _chosen(some, after)
+
+
+def _chosen(some: Pool, which: npt.NDArray[np.bool_]) -> Pool:
+    return replace(some, origins=some.origins[which], places=some.places[which], ends=some.ends[which])
 
 
 def _possible(values: Floats, kinds: Iterable[str]) -> list[str]:
@@ -212,16 +313,20 @@ def _past(z: Floats, origins: Ints, extent: Extent, level: Floats) -> Floats:
 
 
 def _trials(
-    values: Floats, known: Ints, held: Ints, extent: Extent, base: Base
-) -> list[tuple[float, float, Base]]:
-    """The error on the held windows, for each penalty, of a regression on the known ones."""
-    z = base.forward(values)
-    truth = values[held[:, None] + np.arange(extent.horizon)]
-    found = []
-    for penalty, (drift, weights) in _ridges(z, known, extent, base, PENALTIES):
-        _, said = replace(base, drift=drift, weights=weights).simple(z, held, extent)
-        found.append((float(np.abs(base.back(said) - truth).mean()), penalty, base))
-    return found
+    known: Pool, held: Pool, extent: Extent, base: Base, linear: bool
+) -> Iterator[tuple[float, float | None]]:
+    """The summed error on the held windows of the bare anchor, and of a regression for each penalty."""
+    z, rows = base.forward(held.values), held.origins[:, None] + np.arange(extent.horizon)
+    truth, counts = held.values[rows], held.known[rows]
+
+    def error(tried: Base) -> float:
+        _, said = tried.simple(z, held.origins, extent)
+        return float((np.abs(tried.back(said) - truth) * counts).sum())
+
+    yield error(base), None
+    if linear:
+        for penalty, (drift, weights) in _ridges(z, known.answered(extent), extent, base, PENALTIES):
+            yield error(replace(base, drift=drift, weights=weights)), penalty
 
 
 def _ridges(
@@ -245,10 +350,10 @@ def _ridges(
     return found
 
 
-def _fitted(values: Floats, extent: Extent, base: Base, penalty: float | None) -> Base:
+def _fitted(whole: Pool, extent: Extent, base: Base, penalty: float | None) -> Base:
     """The base with its numbers, from all windows; without a penalty it is the anchor alone."""
-    z = base.forward(values)
-    origins = _thin_origins(extent, len(values), _FITTED)
+    z = base.forward(whole.values)
+    origins = whole.thinned(_FITTED, extent.season).answered(extent)
     if penalty is not None:
         ((_, (drift, weights)),) = _ridges(z, origins, extent, base, [penalty])
         base = replace(base, drift=_rounded(drift), weights=[_rounded(row) for row in weights])

@@ -6,8 +6,8 @@ series too short for a window and a horizon in each part, and covariates that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,39 +18,46 @@ from torch import Tensor, nn
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
 from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.facts import plain
 from cellwright.tasks.forecast import facts as learnt
 from cellwright.tasks.forecast import show
+from cellwright.tasks.forecast.beside import beside
+from cellwright.tasks.forecast.intervals import calibrate, said, uncalibrated
 from cellwright.tasks.forecast.live import LiveForecast
-from cellwright.tasks.forecast.network import PerceptronForecast, RecurrentForecast
-from cellwright.tasks.forecast.read import Floats, Reading, Series, Span, read, whole
-from cellwright.tasks.forecast.score import naive, scores
-from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Extent, Ints, origins_of
+from cellwright.tasks.forecast.network import ForecastNetwork, PerceptronForecast, RecurrentForecast
+from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of
+from cellwright.tasks.forecast.read import Reading, read
+from cellwright.tasks.forecast.score import coverages, naive, scores
+from cellwright.tasks.forecast.series import Floats, Panel, Part, Series, whole
+from cellwright.tasks.forecast.settings import Columns, shares_of
+from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Extent, Ints
 from cellwright.tasks.forecast.windows import WindowBatch, WindowFeed, Windows
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.settings import setting, with_default
 
 ORIGINS = 4096  # at most so many forecasts make a score
 STEPS = (5, 100)  # least and most batches of an epoch that is not set
-ERRORS: Mapping[str, type[nn.Module]] = {"mae": nn.L1Loss, "mse": nn.MSELoss, "huber": nn.HuberLoss}
-TOGETHER = 512  # windows in a batch that only forecasts
+REFIT = 2000  # rows below which a network is trained once more on the validation part too
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Forecaster(Estimator[Span, Windows]):
-    """Forecasts of one or more columns over time, several steps at once.
+class Forecaster(Columns, Estimator[Part, Windows]):
+    """Forecasts of one or more columns over time, several steps at once; of one series or of many.
 
     `fit` takes a path (CSV, TSV, JSON Lines, Parquet), a sample's name, a polars DataFrame, or an array of
     targets [T] or [T, K]. Covariates are columns known ahead; the calendar is read off the time column.
-    Trailing rows without a target are the future: they may hold covariates.
+    Trailing rows without a target are the future: they may hold covariates. A table of many series makes one
+    network of all of them.
 
-    Under the network lies a simple forecast (`forecast_base`) that the end of the training part chooses; the
-    network reads window and horizon in one pass and corrects it (`forecast_network`).
+    Under the network lies a simple forecast (`simple`) that the training part chooses; the network reads
+    window and horizon in one pass and corrects it (`network`). The validation part chooses the epoch, and
+    measures how wide the bounds must be (`intervals`).
 
     >>> import numpy as np
     >>> wave = 10 + np.sin(np.arange(200) * 2 * np.pi / 8)
     >>> model = Forecaster(horizon=4, season=8, units=8, epochs=1).fit(wave, test=0.2)
-    >>> model.predict().shape, sorted(model.metrics_["baselines"])
-    ((4, 1), ['last_value', 'linear', 'seasonal_naive'])
+    >>> model.predict().shape, list(model.metrics_["baselines"])[:4]
+    ((4, 1), ['seasonal_naive', 'last_value', 'drift', 'linear'])
     """
 
     TASK = "forecast"
@@ -58,11 +65,6 @@ class Forecaster(Estimator[Span, Windows]):
     BETTER = "min"
     NOT_CELLS = ("mlp",)
 
-    time: str = setting("", "the time column; none: rows as they stand; empty: guessed")
-    target: str = setting("", "the columns to forecast, separated by commas; empty: guessed")
-    covariates: str = setting("", "columns known ahead, separated by commas")
-    gaps: str = setting("refuse", "missing stamps and empty cells", choices=("refuse", "fill"))
-    duplicates: str = setting("refuse", "rows of one time stamp", choices=("refuse", "mean"))
     horizon: int = setting(
         0, "steps to forecast; 0: one season, 48 at most, 12 without a usual season", min=0
     )
@@ -72,7 +74,20 @@ class Forecaster(Estimator[Span, Windows]):
     anchor: str = setting("auto", "what forecasts are measured from; auto tries", choices=("auto", *ANCHORS))
     calendar: bool = setting(True, "let the network know hour, weekday and time of year")
     linear: bool = setting(True, "let the network correct a linear forecast from the window")
-    error: str = setting("mae", "the error that training descends", choices=tuple(ERRORS))
+    output: str = setting("point", "what the network says of each step", choices=OUTPUTS)
+    intervals: str = setting("80,95", "per cent that the bounds of a forecast shall hold; none: no bounds")
+    decoding: str = setting(
+        "direct",
+        "all steps at once, or each fed with what was said of the one before",
+        choices=("direct", "autoregressive"),
+    )
+    ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
+    error: str = setting("mae", "the error that training descends, of a point", choices=tuple(ERRORS))
+    refit: str = setting(
+        "auto",
+        "train once more with the validation part, as long as was best; auto: below 2000 rows",
+        choices=("auto", "yes", "no"),
+    )
     steps: int = setting(0, "batches in an epoch; 0: one pass, but 5 to 100", min=0)
     units: int = with_default(Estimator, "units", 64)
     learning_rate: float = with_default(Estimator, "learning_rate", 1e-3)
@@ -84,55 +99,61 @@ class Forecaster(Estimator[Span, Windows]):
         """Clauses for settings that do not go together."""
         if self.anchor == "season" and self.season == 1:
             yield "anchor season needs a season, got season 1 (none)"
+        if self.decoding == "autoregressive" and (self.bidirectional or self.cell in self.NOT_CELLS):
+            what = "both directions" if self.bidirectional else f"the cell {self.cell}"
+            yield f"decoding autoregressive goes from step to step, which {what} cannot"
+        if shares_of(self.intervals) is None:
+            yield f"intervals must be none or per cents between 0 and 100, as 80,95, got {self.intervals}"
 
-    def read(self, data: Any) -> Series:
+    def read(self, data: Any) -> Panel:
         """The data in normal form, with a note about the columns and what was mended; `fit` takes it too.
 
         A trained forecaster looks for the columns it was trained on.
 
         Raises:
-            DataError: it cannot be used (see `forecast_read.read`).
+            DataError: it cannot be used (see `read.read`).
         """
         known = self.facts_ if hasattr(self, "facts_") else {}
-        said = Reading(self.time, self.target, self.covariates, self.gaps, self.duplicates)
-        return read(data, said, known=known)
+        reading = Reading(
+            self.time,
+            self.target,
+            self.covariates,
+            self.series,
+            self.static,
+            self.holidays,
+            self.gaps,
+            self.duplicates,
+        )
+        return read(data, reading, known=known)
 
     def predict(self, X: Any = None) -> Floats:
-        """The values after the end of X, in the unit of the data [horizon, K].
+        """The values after the end of X, in the unit of the data [horizon, K]; [S, horizon, K] of S series.
 
         Args:
-            X: a series as `fit` takes it, a window long at least, with its covariates known over the horizon;
-                None: the one that `fit` was given (all of it, held out or not).
+            X: data as `fit` takes them, a window long at least, with the covariates known over the horizon;
+                None: those that `fit` was given (all of them, held out or not).
 
         Raises:
             DataError: X cannot be used, or is too short.
         """
-        check_is_fitted(self)
-        series = self._series(X)
-        extent = learnt.extent_of(self.facts_)
-        if len(series) < extent.reach:
-            raise learnt.too_short(series, "to forecast from", len(series), extent.reach, extent)
-        known = learnt.known(whole(series), self.facts_, extent.horizon)
-        end = np.array([len(series)])
-        windows = Windows(series.targets, known, end, extent, learnt.bases(self.facts_))
-        forecast: Floats = _forecasts(self.network_, windows, np.arange(1))[0]
-        return forecast
+        panel = self._panel(X)
+        forecast = self._ahead(panel)[0]
+        return forecast[0] if len(panel.series) == 1 else forecast
 
     def forecast(self, X: Any = None) -> pl.DataFrame:
-        """As `predict`, as a frame: the times that follow (or steps from 1), and a column for each target.
+        """As `predict`, as a frame: series, times that follow (or steps from 1), targets with their bounds.
 
         Raises:
             DataError: as `predict`.
         """
-        check_is_fitted(self)
-        series = self._series(X)
-        return show.future(series, self.predict(series))
+        panel = self._panel(X)
+        return show.future(panel, *self._ahead(panel))
 
     def backtest(self, X: Any) -> pl.DataFrame:
         """The trained network's forecasts of X itself, from every origin (4096 at most, evenly spaced).
 
         Returns:
-            A row for each origin, step and target; see `forecast_show.past`.
+            A row for each origin, step and target; see `show.past`.
 
         Raises:
             DataError: as `predict`.
@@ -141,62 +162,50 @@ class Forecaster(Estimator[Span, Windows]):
         part = self.take(X)
         windows = self.encode(part, self.facts_)
         places = windows.some(ORIGINS)
-        return show.past(part.series, windows, places, _forecasts(self.network_, windows, places))
+        return show.past(part.panel, windows, places, self._forecasts(self.network_, windows, places)[0])
 
     def way(self) -> LiveForecast:
         """Rows in, forecasts out: for `cellwright.Stream`."""
         return LiveForecast(self)
 
-    def take(self, X: Any, y: Any = None) -> Span:
-        """The whole series, in time order."""
+    def take(self, X: Any, y: Any = None) -> Part:
+        """All series whole, in time order."""
         if y is not None:
             raise DataError("a forecast takes no y", fix="give the targets as columns of X")
-        series = self.read(X)
-        if self.transform in ("log", "sqrt"):
-            _refuse_untransformable(series, self.transform)
-        return whole(series)
+        panel = self.read(X)
+        for series in panel.series:
+            _refuse_unfit(series, self.transform, self.output)
+        return whole(panel)
 
-    def hold_out(self, part: Span, share: float) -> tuple[Span, Span]:
+    def hold_out(self, part: Part, share: float) -> tuple[Part, Part]:
         """Cut off the last rows: the share, but one horizon at least."""
-        horizon = learnt.horizon_of(self.horizon, part.series)
-        rows = part.stop
+        first = part.panel.first
+        horizon = learnt.horizon_of(self.horizon, first.step)
+        rows = part.rows
         held = max(round(share * rows), horizon)
         least = held + max(self.window, self.season, 1) + horizon + 1
         if rows < least:
             extent = Extent(self.window, horizon, self.season)
-            raise learnt.too_short(part.series, f"with {held} of them held out", rows, least, extent)
-        return part.cut(rows - held)
+            raise learnt.too_short(first, f"with {held} of them held out", rows, least, extent)
+        return part.cut(held)
 
-    def learn(self, train: Span) -> Facts:
+    def learn(self, train: Part) -> Facts:
         """Season, window, simple forecasts, scales: from the training part. And where the data end."""
-        return self._facts(train, linear=self.linear)
+        extent = learnt.extent(train, horizon=self.horizon, window=self.window, season=self.season)
+        return self._facts(train, extent, linear=self.linear)
 
-    def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
+    def build(self, cell: Cell | None, facts: Facts) -> ForecastNetwork:
         """The untrained network."""
-        extent, outputs = learnt.extent_of(facts), len(facts["targets"])
-        inputs = outputs + 1 + learnt.known_width(facts)
-        if cell is None:
-            return PerceptronForecast(inputs, outputs, extent, units=self.units, dropout=self.dropout)
-        return RecurrentForecast(
-            cell,
-            inputs,
-            outputs,
-            extent,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-        )
+        bases, shares = learnt.bases(facts), shares_of(self.intervals) or ()
+        output = output_of(self.output, self.error, shares, bases)
+        members = [self._member(cell, facts, output.width) for _ in range(self.ensemble)]
+        ratio = [base.error / base.spread for base in bases]
+        return ForecastNetwork(members, output, ratio, shares, fed=self._fed)
 
-    def encode(self, part: Span, facts: Facts) -> Windows:
+    def encode(self, part: Part, facts: Facts) -> Windows:
         """The windows that forecast the rows of the part."""
-        learnt.refuse_other_data(part.series, facts)
-        extent = learnt.extent_of(facts)
-        origins = origins_of(extent, part.first, part.stop)
-        if not len(origins):
-            least = extent.horizon + max(0, extent.reach - part.first)
-            raise learnt.too_short(part.series, "to score", len(part), least, extent)
-        return _windows(part, origins, facts)
+        learnt.refuse_other_data(part.panel, facts)
+        return learnt.windows(part, facts, fed=self._fed)
 
     def feed(self, coded: Windows) -> WindowFeed:
         """Batches of windows in random order."""
@@ -205,42 +214,108 @@ class Forecaster(Estimator[Span, Windows]):
         return WindowFeed(coded, self.batch_size, self.steps or min(most, max(least, passes)), self.seed)
 
     def loss(self, network: nn.Module, batch: WindowBatch, state: loop.State | None) -> loop.Loss:
-        """The error of the scaled forecasts."""
-        assert batch.y is not None
-        return loop.Loss(ERRORS[self.error]()(network(batch.x), batch.y), items=len(batch.index))
+        """The loss of what each member says; they share no weights, so each learns as if alone."""
+        assert isinstance(network, ForecastNetwork)
+        return loop.Loss(network.output.loss(network(batch.x), batch), items=len(batch.index))
 
     def reads(self, network: nn.Module, batch: WindowBatch) -> tuple[Tensor, Tensor | None] | None:
         """The windows."""
-        return (batch.x, None) if isinstance(network, RecurrentForecast) else None
+        return None if self.cell in self.NOT_CELLS else (batch.x, None)
+
+    def settle(
+        self,
+        network: nn.Module,
+        facts: Facts,
+        cell: Cell | None,
+        train: Part,
+        valid: Part | None,
+        outcome: loop.Outcome,
+    ) -> tuple[nn.Module, Facts]:
+        """Measure trust and bounds on the validation part; then train once more with it, if that was asked.
+
+        The second training runs as many epochs as were best in the first, on all rows before the test part.
+        """
+        assert isinstance(network, ForecastNetwork)
+        if valid is None:
+            uncalibrated(network)
+            return network, facts
+        windows = self.encode(valid, facts)
+        calibrate(network, windows, windows.some(ORIGINS))
+        if not self._refits(train) or valid.panel is not train.panel or not outcome.best_epoch:
+            return network, facts
+        everything = Part(valid.panel, tuple(replace(span, first=0) for span in valid.spans))
+        facts = self._facts(everything, learnt.extent_of(facts), linear=self.linear)
+        again = self.build(cell, facts).to(network.trust.device)
+        plan = replace(self._plan(network.trust.device), epochs=outcome.best_epoch)
+        loop.train(again, self.feed(self.encode(everything, facts)), self.loss, plan)
+        for name in ("trust", "unit", "factor"):
+            getattr(again, name).copy_(getattr(network, name))
+        return again, facts
 
     def evaluate(self, network: nn.Module, coded: Windows, facts: Facts) -> Scores:
-        """MAE, RMSE, MAPE (sMAPE where the truth holds a zero) and MASE over all origins."""
+        """MAE, RMSE, MAPE (sMAPE where the truth holds a zero), MASE, and what the bounds held."""
+        assert isinstance(network, ForecastNetwork)
         places = coded.some(ORIGINS)
-        return scores(coded.truth(places), _forecasts(network, coded, places), facts["naive_error"])
+        truth, (forecasts, bounds) = coded.truth(places), self._forecasts(network, coded, places)
+        found = scores(truth, forecasts, coded.naive_error[coded.which[places]])
+        return found | coverages(truth, bounds)
 
-    def baselines(self, train: Span, held: Span) -> dict[str, Scores]:
-        """The seasonal naive, the last value, and the linear forecast that the network corrects."""
-        facts = self._facts(train, linear=True)
-        windows = self.encode(held, facts)
-        places = windows.some(ORIGINS)
-        said = {
-            "seasonal_naive": naive(windows, places, windows.extent.season),
-            "last_value": naive(windows, places, 1),
-            "linear": windows.forecasts(None, places),
-        }
-        truth = windows.truth(places)
-        return {name: scores(truth, one, facts["naive_error"]) for name, one in said.items()}
+    def baselines(self, train: Part, held: Part) -> dict[str, Scores]:
+        """The naive ones, the linear forecast that the network corrects, and ETS where statsmodels is there.
 
-    def examples(self, network: nn.Module, held: Span, facts: Facts) -> dict[str, Any]:
-        """Forecasts that follow each other through the end of the held-out part, over the truth."""
-        extent = learnt.extent_of(facts)
-        windows = _windows(held, show.origins_shown(held, extent), facts)
-        every = np.arange(len(windows))
-        baseline, said = naive(windows, every, extent.season), _forecasts(network, windows, every)
-        return {"forecasts": show.picture(held.series, windows, said, baseline)}
-
-    def _facts(self, train: Span, *, linear: bool) -> Facts:
+        They see what the network saw: the validation part too, if it was trained once more with that.
+        """
+        seen = train
+        if self._refits(train):
+            same = held.panel is train.panel
+            stops = [one.first for one in held.spans] if same else [len(one.series) for one in train.spans]
+            pairs = zip(train.spans, stops, strict=True)
+            seen = Part(train.panel, tuple(replace(span, stop=stop) for span, stop in pairs))
         extent = learnt.extent(train, horizon=self.horizon, window=self.window, season=self.season)
+        facts = plain(self._facts(seen, extent, linear=True))
+        windows = learnt.windows(held, facts, fed=False)
+        places = windows.some(ORIGINS)
+        unit = windows.naive_error[windows.which[places]]
+        return {
+            name: scores(windows.truth(places), one, unit)
+            for name, one in beside(windows, places, seen).items()
+        }
+
+    def examples(self, network: nn.Module, held: Part, facts: Facts) -> dict[str, Any]:
+        """Forecasts that follow each other through the end of the held-out part, over the truth."""
+        assert isinstance(network, ForecastNetwork)
+        extent = learnt.extent_of(facts)
+        windows = learnt.windows(held, facts, show.origins_shown(held, extent), fed=self._fed)
+        every = np.arange(len(windows))
+        baseline = naive(windows, every, extent.season)
+        forecasts, bounds = self._forecasts(network, windows, every)
+        return {"forecasts": show.picture(held.panel, windows, forecasts, baseline, bounds)}
+
+    @property
+    def _fed(self) -> bool:
+        return self.decoding == "autoregressive"
+
+    def _refits(self, train: Part) -> bool:
+        return self.valid > 0 and (self.refit == "yes" or (self.refit == "auto" and train.total < REFIT))
+
+    def _member(self, cell: Cell | None, facts: Facts, width: int) -> RecurrentForecast | PerceptronForecast:
+        extent, targets = learnt.extent_of(facts), len(facts["targets"])
+        inputs = targets * (1 + self._fed + facts["masked"]) + 1 + learnt.known_width(facts)
+        if cell is None:
+            return PerceptronForecast(inputs, targets, width, extent, units=self.units, dropout=self.dropout)
+        return RecurrentForecast(
+            cell,
+            inputs,
+            targets,
+            width,
+            extent,
+            units=self.units,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+        )
+
+    def _facts(self, train: Part, extent: Extent, *, linear: bool) -> Facts:
         return learnt.facts(
             train,
             extent,
@@ -250,38 +325,62 @@ class Forecaster(Estimator[Span, Windows]):
             calendar=self.calendar,
         )
 
-    def _series(self, X: Any) -> Series:
+    def _panel(self, X: Any) -> Panel:
+        check_is_fitted(self)
         if X is None:
-            return learnt.history(self.facts_)
-        series = self.read(X)
-        learnt.refuse_other_data(series, self.facts_)
-        return series
+            panel = learnt.history(self.facts_)
+        else:
+            panel = self.read(X)
+            learnt.refuse_other_data(panel, self.facts_)
+        learnt.refuse_short(panel, self.facts_)
+        return panel
+
+    def _ahead(self, panel: Panel) -> tuple[Floats, show.Bounds]:
+        """The forecasts after the end of each series [S, horizon, K], and their bounds."""
+        origins = {one.name: np.array([len(one)]) for one in panel.series}
+        windows = learnt.windows(whole(panel), self.facts_, origins, fed=self._fed)
+        return self._forecasts(self.network_, windows, np.arange(len(windows)))
+
+    def _forecasts(self, network: nn.Module, windows: Windows, places: Ints) -> tuple[Floats, show.Bounds]:
+        """Forecasts from the chosen origins [N, horizon, K], in the unit of the data, and their bounds."""
+        assert isinstance(network, ForecastNetwork)
+        middle, bounds = said(network, windows, places)
+        sides = [[windows.in_units(one, places) for one in side] for side in bounds]
+        pairs = {
+            share: (low, high)
+            for share, low, high in zip(network.shares, *sides, strict=True)
+            if np.isfinite(low).all()
+        }
+        return windows.in_units(middle, places), pairs
 
 
-def _windows(part: Span, origins: Ints, facts: Facts) -> Windows:
-    extent = learnt.extent_of(facts)
-    return Windows(part.targets, learnt.known(part, facts, 0), origins, extent, learnt.bases(facts))
-
-
-def _forecasts(network: nn.Module, windows: Windows, places: Ints) -> Floats:
-    """The network's forecasts from the chosen origins, in the unit of the data [N, horizon, K]."""
-    device = next(network.parameters()).device
-    found = []
-    with loop.evaluating(network):
-        for start in range(0, len(places), TOGETHER):
-            some = places[start : start + TOGETHER]
-            found.append(windows.forecasts(network(windows.batch(some, answers=False).to(device).x), some))
-    return np.concatenate(found)
-
-
-def _refuse_untransformable(series: Series, transform: str) -> None:
-    wrong = np.argwhere(series.targets <= 0 if transform == "log" else series.targets < 0)
-    if len(wrong):
-        row, column = wrong[0]
-        raise DataError(
-            f"a value that has no {transform}",
-            where=f"{series.source}, column {series.names[column]}, row {row + 1} in time order",
-            got=series.targets[row, column],
-            expected="values above 0" if transform == "log" else "values of 0 or more",
-            fix="set --transform auto or none",
-        )
+def _refuse_unfit(series: Series, transform: str, output: str) -> None:
+    """Raise DataError for values that the transform or the distribution does not know."""
+    values = series.targets
+    wrong = {
+        "log": (values <= 0, "a value that has no log", "values above 0", "set --transform auto or none"),
+        "sqrt": (
+            values < 0,
+            "a value that has no sqrt",
+            "values of 0 or more",
+            "set --transform auto or none",
+        ),
+        "negative_binomial": (
+            (values < 0) | (values != np.round(values)) & ~np.isnan(values),
+            "a value that is no count",
+            "whole numbers of 0 or more",
+            "set another --output",
+        ),
+    }
+    for chosen in (transform, output):
+        which, what, expected, fix = wrong.get(chosen, (np.zeros(0), "", "", ""))
+        bad = np.argwhere(which)
+        if len(bad):
+            row, column = bad[0]
+            raise DataError(
+                what,
+                where=f"{series.place}, column {series.names[column]}, row {row + 1} in time order",
+                got=values[row, column],
+                expected=expected,
+                fix=fix,
+            )

@@ -2,7 +2,8 @@
 
     forecasts   [{"target", "steps": [..], "truth": [..], "forecast": [..], "baseline": [..], ...}, ...]
 
-`steps` names every step (a date, a number); a value that is not there is None.
+`steps` names every step (a date, a number); a value that is not there is None. `bounds` holds for each per
+cent the lower and the upper line; they are drawn as areas.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cellwright.page.chart import Chart, Line, line_chart
+from cellwright.page.chart import Band, Chart, Line, line_chart
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
 
@@ -31,6 +32,7 @@ def _chart(one: Mapping[str, Any]) -> Chart:
         lines.append(Line(str(one.get("baseline_name") or "baseline"), one["baseline"], "base"))
     lines.append(Line("forecast", one["forecast"], "model"))
     known = [v for v in one["forecast"] if v is not None]
+    bounds = sorted((one.get("bounds") or {}).items(), key=lambda item: -float(item[0]))
     return Chart(
         f"{one['target']}: forecast over the truth",
         lines,
@@ -39,6 +41,7 @@ def _chart(one: Mapping[str, Any]) -> Chart:
         x_text=lambda k: steps[round(k)] if 0 <= round(k) < len(steps) else "",
         x_ticks=periods(steps),
         marks=[(float(at), "origin") for at in one.get("origins", [])],
+        bands=[Band(f"{share} % of what may come", *sides) for share, sides in bounds],
         about=f"{len(known)} forecast values from {number(min(known))} to {number(max(known))}.",
     )
 
