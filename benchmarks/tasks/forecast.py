@@ -90,12 +90,14 @@ def measure(name: str, data: Path, given: dict[str, Any]) -> dict[str, Any]:
 def _scaled_mse(model: cw.Forecaster, series: Any) -> dict[str, float]:
     """The squared error on the test part, standardised by the training part; that of repeating yesterday."""
     train, _, test = model.parts(series, None, 0.2)
-    spread = dict(zip(series.names, train.targets.std(axis=0), strict=True))
+    series, test = series.only, test.spans[0]
+    targets = train.spans[0].targets
+    spread = dict(zip(series.names, targets.std(axis=0), strict=True))
     table = model.backtest(test.series).filter(pl.col("origin") >= pl.lit(series.stamps[test.first]))
     errors = (table["truth"] - table["forecast"]).to_numpy()
     units = np.array([spread[name] for name in table["target"]])
     origins = np.arange(test.first, len(series) - 24 + 1)[:, None] + np.arange(24)
-    naive = (series.targets[origins] - series.targets[origins - 24]) / train.targets.std(axis=0)
+    naive = (series.targets[origins] - series.targets[origins - 24]) / targets.std(axis=0)
     return {
         "origins": table["origin"].n_unique(),
         "model": round(float(np.square(errors / units).mean()), 4),

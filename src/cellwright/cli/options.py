@@ -18,7 +18,10 @@ from cellwright.tasks.base import Estimator
 from cellwright.tasks.training.settings import fields
 
 # The settings that only say how a file is read: a trained run may meet a file with other columns.
-COLUMNS = ("text", "label", "time", "target", "covariates", "gaps", "duplicates")
+COLUMNS = (
+    *("text", "label", "time", "target", "covariates", "series", "static", "holidays"),
+    *("gaps", "duplicates"),
+)
 GENERAL = "Network and training"
 GENERAL_SETTINGS = frozenset(field.name for field in fields(Estimator))
 

@@ -47,6 +47,35 @@ def test_what_is_no_time(tmp_path, written):
         read_times(pl.DataFrame({"when": [written]}), "when", tmp_path / "a.csv")
 
 
+def write(tmp_path, *times):
+    (tmp_path / "a.csv").write_text("when,y\n" + "".join(f"{t},1\n" for t in times), encoding="utf-8")
+    return pl.DataFrame({"when": list(times)}), "when", tmp_path / "a.csv"
+
+
+def test_times_with_and_without_an_offset_are_refused_with_their_lines(tmp_path):
+    with pytest.raises(DataError, match=r"without an offset.*\+01:00 in line 2.*in line 4; write all"):
+        read_times(*write(tmp_path, "2024-01-01 00:00+01:00", "2024-01-01 01:00Z", "2024-01-01 03:00"))
+
+
+def test_several_offsets_are_taken_in_utc_with_a_notice(tmp_path):
+    times = read_times(*write(tmp_path, "2024-03-31 01:00+01:00", "2024-03-31 03:00+02:00"))
+    assert times.stamps.tolist() == stamps("2024-03-31T00:00", "2024-03-31T01:00").tolist()
+    assert "offsets +01:00, +02:00 are mixed; all times are taken in UTC" in times.notices[0]
+
+
+def test_a_step_that_changes_is_refused_where_it_does(tmp_path):
+    hours, days = (
+        every("2024-01-01", np.timedelta64(1, "h"), 8),
+        every("2024-01-02T07", np.timedelta64(1, "D"), 5),
+    )
+    times = [str(t)[:16].replace("T", " ") for t in (*hours, *days)]
+    with pytest.raises(
+        DataError, match="step between the times changes .*line 10.*hourly up to.*daily from there"
+    ):
+        read_times(*write(tmp_path, *times))
+    assert read_times(*write(tmp_path, *times), gaps="fill").step.name == "hourly"
+
+
 MINUTE, HOUR, DAY = (np.timedelta64(1, unit) for unit in ("m", "h", "D"))
 
 
