@@ -43,6 +43,7 @@ from cellwright.errors import (
     DataError,
     Interrupted,
     KindError,
+    RoomError,
     RunError,
     SettingError,
     ShapeError,
@@ -90,7 +91,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
-    "Interrupted", "KindError", "RunError", "SettingError", "ShapeError", "Stream", "Tagger", "UserError",
+    "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream", "Tagger",
+    "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
     "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",

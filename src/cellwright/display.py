@@ -13,8 +13,8 @@ def show(cell: Cell, view: str = "equations", *, steps: int = 1) -> str:
     Args:
         cell: what `@cell` made, or a cell of the library.
         view: "equations", "latex", "mathml", "graph", "adjoint" (the derivative of one step), "plan" (what is
-            done before, in and after the loop over time), "cpp" (the emitted kernel) or "diagram" (the wiring
-            drawn as SVG, to be written to a file or put into a page).
+            done before, in and after the loop over time), "cpp" or "triton" (the emitted kernel for the
+            CPU or a GPU) or "diagram" (the wiring drawn as SVG, for a file or a page).
         steps: of a diagram: 1 draws what is in a step, more draw the steps one after the other.
 
     Raises:
@@ -36,8 +36,12 @@ def show(cell: Cell, view: str = "equations", *, steps: int = 1) -> str:
         from cellwright.backends.cpu.emit import emit
 
         return emit(cell.graph).text
+    if view == "triton":
+        from cellwright.backends.triton import emit as triton
+
+        return triton.emit(cell.graph).text
     try:
         return show_graph(cell, view)
     except SettingError as error:
-        expected = f"{error.expected}, cpp, diagram"
+        expected = f"{error.expected}, cpp, triton, diagram"
         raise SettingError(error.what, got=error.got, expected=expected) from None

@@ -6,6 +6,7 @@ Every message is one line that says what is wrong, where, what was got, what was
     ├── UserError            a mistake of the user's: the command line prints it and exits with 2
     │   ├── CellError        the equations of a cell (carries the user's file and line)
     │   ├── ShapeError       a tensor that does not fit a layer (a RuntimeError too, as torch raises)
+    │   ├── RoomError        the GPU's memory is too small (a RuntimeError too, as torch raises)
     │   ├── SettingError     an option or argument out of range
     │   │   └── KindError    an argument of another type (a TypeError too)
     │   ├── DataError        a file, a table, a column, a sequence
@@ -60,6 +61,10 @@ class CellError(UserError):
 
 class ShapeError(UserError, RuntimeError):
     """A tensor does not fit: its rank, size, dtype or device. A RuntimeError too, as torch raises."""
+
+
+class RoomError(UserError, RuntimeError):
+    """The GPU's memory is too small for a call: what it needs, and what would fit."""
 
 
 class SettingError(UserError):

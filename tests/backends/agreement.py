@@ -96,13 +96,14 @@ def agree(
     dtype: torch.dtype = torch.float64,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
+    on: Any = cpu,
     **size: int,
 ) -> None:
     """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference."""
     shape = {"T": 6, "B": 3, "I": 3, "H": 6} | size
     graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths, resets=resets)
     exact = results(eager, graph, as_double(call))
-    got = poisoned(lambda: results(cpu, graph, call))
+    got = poisoned(lambda: results(on, graph, call))
     plain = results(eager, graph, call)
     for name, value in exact.items():
         size_of = float(value.abs().max()) + 1e-30

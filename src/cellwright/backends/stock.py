@@ -81,4 +81,12 @@ def _packed(stock: Stock, call: Call) -> list[Tensor]:
     """Our matrices by gate as torch's [G*H, I], [G*H, H] and two [G*H] biases."""
     w = call.weights
     second = [w[name] if name else torch.zeros_like(w["b" + stock.gates[0]]) for name in stock.second_bias]
-    return [*(torch.cat([w[letter + gate] for gate in stock.gates]) for letter in "WUb"), torch.cat(second)]
+    groups = [*([w[letter + gate] for gate in stock.gates] for letter in "WUb"), second]
+    if not call.x.is_cuda:
+        return [torch.cat(group) for group in groups]
+    # cuDNN wants all of them in one block of memory, in this order; else it copies them, and warns.
+    whole = torch.cat([v.reshape(-1) for group in groups for v in group])
+    sizes = [sum(v.numel() for v in group) for group in groups]
+    shapes = [(-1, *group[0].shape[1:]) for group in groups]
+    pieces = whole.split(sizes)  # type: ignore[no-untyped-call]
+    return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]

@@ -20,7 +20,7 @@ def run(
         str,
         typer.Option(
             "--as",
-            help="equations, latex, mathml, graph, adjoint, plan, cpp, or diagram (SVG)",
+            help="equations, latex, mathml, graph, adjoint, plan, cpp, triton, or diagram (SVG)",
             metavar="VIEW",
         ),
     ] = "equations",

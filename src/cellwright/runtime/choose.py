@@ -17,7 +17,7 @@ from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan, make_plan
 from cellwright.errors import SettingError
 
-BACKENDS = ("cpu", "stock", "eager")
+BACKENDS = ("cpu", "stock", "triton", "eager")
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,12 @@ def explain(layer: Any, x: Any, lengths: Any = None) -> str:
     runs on: eager
       not cpu: there is nothing to compute in an empty sequence or batch
       not stock: torch has no kernel of its own for the equations of `peephole`
+      not triton: the input is on cpu, not on an NVIDIA GPU
     """
-    call = layer.call(x, lengths=lengths)
-    return str(choose(plan_of(layer.running().graph), call, layer.backend))
+    call, plan = layer.call(x, lengths=lengths), plan_of(layer.running().graph)
+    choice = choose(plan, call, layer.backend)
+    notes = getattr(_module(choice.name), "notes", None)
+    return "\n".join([str(choice), *(f"  {note}" for note in (notes(plan, call) if notes else ()))])
 
 
 def _module(name: str) -> Any:

@@ -180,5 +180,5 @@ def test_show() -> None:
         cw.show(cw.cells.lstm, "diagram", steps=0)
     with pytest.raises(cw.SettingError, match="only a diagram has steps"):
         cw.show(cw.cells.lstm, "latex", steps=2)
-    with pytest.raises(cw.SettingError, match="got svg, expected equations, .*, cpp, diagram"):
+    with pytest.raises(cw.SettingError, match="got svg, expected equations, .*, cpp, triton, diagram"):
         cw.show(cw.cells.lstm, "svg")

@@ -1,0 +1,136 @@
+"""The GPU backend: any cell over whole sequences, forward and back, as emitted Triton. Floor 2.
+
+Refuses tensors that are not on an NVIDIA GPU, cards too old, empty sequences, gate values with derivatives,
+matrices that do not fit on the chip. A kernel that does not compile is said once; the reference takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from cellwright.backends import eager
+from cellwright.backends.call import Call, Outcome
+from cellwright.backends.cpu.function import counts_of, flatten
+from cellwright.backends.cpu.outside import given_of, sizes_of
+from cellwright.backends.triton import card, scan
+from cellwright.backends.triton.function import Recurrence
+from cellwright.backends.triton.launch import KernelError, forward, how_of, kernel
+from cellwright.backends.triton.sizes import layout, matrix_bytes
+from cellwright.backends.triton.source import interpreted
+from cellwright.compiler.plan import Plan
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def refuses(plan: Plan, call: Call) -> str | None:
+    """One sentence, or None."""
+    why = _refuses_place(call.x.device) or _refuses_kind(call)
+    if why is not None:
+        return why
+    k = kernel(plan.graph, call.record)
+    sizes = sizes_of(k.program.base, call)
+    if call.x.is_cuda:
+        needed, there = matrix_bytes(k.program, sizes, _type_of(call)), card.on_chip(call.x.device)
+        if needed > there:
+            return f"its matrices take {needed >> 10} KiB on the chip, which holds {there >> 10} for them"
+    return k.failed.get((_type_of(call), tuple(sizes.values())))
+
+
+def run(plan: Plan, call: Call) -> Outcome:
+    """Run the emitted kernels; gradients flow to everything in the call."""
+    call = _in_type(call, _type_of(call))
+    k = kernel(plan.graph, call.record)
+    with torch.autocast(call.x.device.type, enabled=False):
+        sizes = sizes_of(k.program.base, call)
+        given = given_of(k.program.base, call, sizes)
+        how = how_of(k, given, sizes)
+        flat: list[Tensor | None] = [*flatten(given), given.lengths, given.resets]
+        keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
+        try:
+            if call.record:
+                found = forward(k, given, how, False)
+                seen = dict(zip(call.record, found.seen, strict=True))
+                return Outcome(found.y, dict(zip(k.states, found.last, strict=True)), seen)
+            y, *last = Recurrence.apply(k, how, counts_of(given), keep, *flat)  # type: ignore[no-untyped-call]
+        except KernelError as fact:
+            k.give_up(how, fact)
+            return eager.run(plan, call)
+        except torch.OutOfMemoryError as fact:
+            raise card.no_room(plan.graph.name, how, k.program, keep, call.x.device) from fact
+    return Outcome(y, dict(zip(k.states, last, strict=True)), {})
+
+
+def notes(plan: Plan, call: Call) -> tuple[str, ...]:
+    """What `explain` says of a call that runs here."""
+    k = kernel(plan.graph, call.record)
+    sizes = sizes_of(k.program.base, call)
+    steps, batch = call.x.shape[:2]
+    parts, span = scan.parts(k.program, sizes, steps, batch, call.x.device)
+    how = f"; scanned in {parts} parts of {span} steps" if parts > 1 else ""
+    made = layout(k.program, "forward", sizes, batch)
+    count = -(-batch // made.rows) * made.shares
+    return (f"{k.program.linear}{how}", f"{count} programs of {made.rows} rows, matrices held on the chip")
+
+
+def _refuses_place(device: torch.device) -> str | None:
+    if device.type == "cpu" and interpreted():
+        return None if installed() else _ABSENT
+    if device.type != "cuda" or torch.version.hip is not None:
+        return f"the input is on {device}, not on an NVIDIA GPU"
+    return card.refuses(device) or (None if installed() else _ABSENT)
+
+
+_ABSENT = 'Triton is not installed: pip install "cellwright[gpu]"'
+
+
+@lru_cache(maxsize=1)
+def installed() -> bool:
+    """Whether Triton is there; it is not imported for that."""
+    return find_spec("triton") is not None
+
+
+def _refuses_kind(call: Call) -> str | None:
+    types, tensors = {t.dtype for t in call.tensors()}, call.tensors()
+    known = DTYPES if call.x.is_cuda else (*DTYPES, torch.float64)
+    mixed = len(types) > 1 and not torch.is_autocast_enabled(call.x.device.type)
+    if mixed or not types <= set(known):
+        return "its kernels compute in float32, bfloat16 or float16 throughout"
+    if call.record and torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        return "its kernels give out gate values without their derivatives: use torch.no_grad()"
+    if call.clip is not None:
+        return "its kernels do not clip gradients inside the loop"
+    if call.x.shape[0] == 0 or call.x.shape[1] == 0:
+        return "there is nothing to compute in an empty sequence or batch"
+    if call.transformed():
+        return "the reference takes torch.func's transforms and forward-mode derivatives"
+    return None
+
+
+def _type_of(call: Call) -> torch.dtype:
+    """The type of what is stored: autocast's where it is on."""
+    device = call.x.device.type
+    on = torch.is_autocast_enabled(device) and call.x.dtype != torch.float64
+    return torch.get_autocast_dtype(device) if on else call.x.dtype
+
+
+def _in_type(call: Call, dtype: torch.dtype) -> Call:
+    if all(t.dtype == dtype for t in call.tensors()):
+        return call
+
+    def cast(values: Mapping[str, Tensor] | None) -> dict[str, Tensor] | None:
+        return None if values is None else {name: v.to(dtype) for name, v in values.items()}
+
+    return replace(
+        call,
+        x=call.x.to(dtype),
+        states=cast(call.states) or {},
+        weights=cast(call.weights) or {},
+        extra=cast(call.extra),
+        fresh=cast(call.fresh),
+    )

@@ -1,0 +1,65 @@
+"""What the card is: whether it is new enough, what fits on its chip and in its memory. Floor 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from cellwright.backends.triton.emit import Program
+from cellwright.backends.triton.launch import How
+from cellwright.errors import RoomError
+
+# Of what a processor's shared memory and registers hold, matrices may take so much; a kernel also moves what
+# it multiplies through shared memory. (LSTM at H = 128 in bfloat16, 128 KiB: 224 of an H100's 227.)
+SHARE_OF_CHIP = 0.6
+LEAST_CAPABILITY = (8, 0)
+
+
+def refuses(device: torch.device) -> str | None:
+    """Why the kernels do not run on this card, or None."""
+    found = torch.cuda.get_device_capability(device)
+    if found < LEAST_CAPABILITY:
+        name, least = torch.cuda.get_device_name(device), ".".join(map(str, LEAST_CAPABILITY))
+        return f"the {name} is of compute capability {found[0]}.{found[1]}, and the kernels need {least}"
+    return None
+
+
+def on_chip(device: torch.device) -> int:
+    """Bytes of matrices that one program can hold."""
+    properties: Any = torch.cuda.get_device_properties(device)
+    return int(SHARE_OF_CHIP * properties.shared_memory_per_block_optin)
+
+
+def needed(program: Program, how: How, keep: bool) -> int:
+    """Bytes that one sequence of the call takes beside what it was given."""
+    w, item = how.widths, how.dtype.itemsize
+    stored = sum(w.feeds) + w.states[0] + (w.kept + w.d + sum(w.feeds) if keep else 0)
+    histories = sum(w.states[1:]) * how.real.itemsize if keep else 0
+    return how.steps * (stored * item + histories)
+
+
+def no_room(name: str, how: How, program: Program, keep: bool, device: torch.device) -> RoomError:
+    """What was needed, and how many sequences would fit."""
+    each = needed(program, how, keep)
+    free = torch.cuda.mem_get_info(device)[0]
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return no_room_for(name, how.steps, how.batch, each, free)
+
+
+def no_room_for(name: str, steps: int, batch: int, each: int, free: int) -> RoomError:
+    """The error, from bytes per sequence and bytes free.
+
+    >>> print(no_room_for("lstm", 1000, 64, 1 << 20, 40 << 20))
+    out of memory on the GPU (lstm over 1,000 steps): got 64 sequences of 1.0 MiB, expected at most 40.0 \
+MiB; take a batch of at most 40, shorter sequences, or checkpoint=True
+    """
+    fits = free // max(1, each)
+    batches = f"a batch of at most {fits}, " if fits else ""
+    return RoomError(
+        "out of memory on the GPU",
+        where=f"{name} over {steps:,} steps",
+        got=f"{batch} sequences of {each / 2**20:.1f} MiB",
+        expected=f"at most {free / 2**20:.1f} MiB",
+        fix=f"take {batches}shorter sequences, or checkpoint=True",
+    )

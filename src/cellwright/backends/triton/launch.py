@@ -1,0 +1,314 @@
+"""Running an emitted program on tensors. Floor 2.
+
+All here is plain computation without autograd: `function` gives it derivatives. Nothing here imports Triton
+but the emitted module itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from cellwright.backends.cpu.launch import Given, Kept
+from cellwright.backends.cpu.widths import Widths, widths
+from cellwright.backends.eager import batched
+from cellwright.backends.triton import scan
+from cellwright.backends.triton.emit import Program, emit
+from cellwright.backends.triton.names import field, word
+from cellwright.backends.triton.sizes import layout
+from cellwright.backends.triton.source import interpreted, module
+from cellwright.compiler.graph import Graph, Node
+from cellwright.compiler.places import FeedBlock
+
+
+class KernelError(Exception):
+    """A bare fact: why a kernel could not be launched, and where its text is."""
+
+
+class Kernel:
+    """A program for one cell; its module is loaded when first asked for."""
+
+    def __init__(self, graph: Graph, record: tuple[str, ...]) -> None:
+        self.program, self.graph, self.record = emit(graph, record), graph, record
+        hoisted = self.program.base.hoisted
+        self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
+        self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
+        self.states = [n.name for n in hoisted.step.states]
+        self.feeds = [f.name for f in hoisted.feeds]
+        # Why it is not tried again, by type and sizes.
+        self.failed: dict[tuple[torch.dtype, tuple[int, ...]], str] = {}
+
+    def give_up(self, how: How, fact: KernelError) -> None:
+        """Say once that the reference takes over: everything still works, more slowly."""
+        self.failed[(how.dtype, tuple(how.sizes.values()))] = str(fact)
+        warnings.warn(f"cellwright runs `{self.graph.name}` without its GPU kernel: {fact}", stacklevel=5)
+
+    @property
+    def module(self) -> ModuleType:
+        """The emitted text as a module: importing it imports Triton."""
+        return module(self.program.text, word(self.graph.name))
+
+
+def kernel(graph: Graph, record: tuple[str, ...] = ()) -> Kernel:
+    """The program of a graph, made once. `record`: see `emit`."""
+    return _kernel(graph, record)
+
+
+@lru_cache(maxsize=256)
+def _kernel(graph: Graph, record: tuple[str, ...]) -> Kernel:
+    return Kernel(graph, record)
+
+
+@dataclass(frozen=True)
+class How:
+    """One call: the letters' sizes, the type of stored values, how products of float32 are done, parts of
+    time and the steps of each."""
+
+    sizes: Mapping[str, int]
+    widths: Widths
+    dtype: torch.dtype
+    precision: str
+    steps: int
+    batch: int
+    parts: int
+    span: int
+
+    @property
+    def real(self) -> torch.dtype:
+        """The type that states and sums are kept in."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+
+def how_of(k: Kernel, given: Given, sizes: Mapping[str, int]) -> How:
+    """How a call is run."""
+    timed = given.operands[0] if given.operands else given.inputs[0]
+    steps, batch = timed.shape[:2]
+    parts, span = scan.parts(k.program, sizes, steps, batch, timed.device)
+    single = timed.dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest"
+    # Three products of tf32 parts leave an error of 2^-22; one in plain float32 has no tensor cores and,
+    # unrolled, takes the compiler half a minute at 64 units.
+    precision = "tf32" if single else "ieee" if interpreted() else "tf32x3"
+    return How(sizes, widths(k.program.base, sizes), timed.dtype, precision, steps, batch, parts, span)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """y [T, B, size], the last states [B, size], recorded values [T, B, size], what the way back needs.
+
+    `through`: of a scan, how much of each carried state goes through each part, [parts, B, size].
+    """
+
+    y: Tensor
+    last: tuple[Tensor, ...]
+    seen: tuple[Tensor, ...]
+    kept: Kept
+    through: tuple[Tensor, ...] = ()
+
+
+def forward(k: Kernel, given: Given, how: How, keep: bool) -> Ran:
+    """Run over all steps; with `keep` the way back can follow."""
+    like, shape = given.starts[0], (how.steps, how.batch)
+    w = how.widths
+    y = like.new_empty((*shape, w.states[0]))
+    histories = [like.new_empty((*shape, size) if keep else 0, dtype=how.real) for size in w.states[1:]]
+    kept = like.new_empty((*shape, w.kept) if keep else 0)
+    feeds = tuple(_feed(k.program, block, given) for block in k.program.made.blocks)
+    last = [like.new_empty((how.batch, size)) for size in w.states]
+    seen = [like.new_empty((*shape, size)) for size in w.seen]
+    arrays = _common(k, given, how, feeds, [y, *histories], kept)
+    arrays |= {f".last {n}": v for n, v in zip(k.states, last, strict=True)}
+    arrays |= {f".seen {n}": v for n, v in zip(k.record, seen, strict=True)}
+    starts = {n: v.to(how.real).contiguous() for n, v in zip(k.states, given.starts, strict=True)}
+    through: dict[str, Tensor] = {}
+    if how.parts > 1:
+        starts, through = _starts(k, given, how, arrays, starts)
+    arrays |= {f".start {n}": v for n, v in starts.items()}
+    _run(k, "forward", arrays, given, how, {"KEEP": keep, "ENDS": False})
+    saved = Kept((y, *histories), feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
+    return Ran(y, tuple(last), tuple(seen), saved, tuple(through.values()))
+
+
+def _starts(
+    k: Kernel, given: Given, how: How, arrays: dict[str, Tensor], starts: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What stands before every part, [parts, B, size]: each part alone first, then one after the other."""
+    own = {n: starts[n].new_empty((how.parts, *starts[n].shape)) for n in _carried(k)}
+    through = {n: torch.empty_like(v) for n, v in own.items()}
+    more = {f".end {n}": v for n, v in own.items()} | {f".through {n}": v for n, v in through.items()}
+    more |= {f".start {n}": v for n, v in starts.items()}
+    _run(k, "forward", arrays | more, given, how, {"KEEP": False, "ENDS": True})
+    found = {}
+    for n, v in starts.items():
+        # Of a state that nobody reads only the first matters: a sequence of no step gives it back.
+        rest = v.new_zeros((how.parts - 1, *v.shape))
+        found[n] = _joined(k, own[n], through[n], v, False) if n in own else torch.cat([v[None], rest])
+    return found, through
+
+
+def _joined(k: Kernel, own: Tensor, through: Tensor, start: Tensor, last_first: bool) -> Tensor:
+    found = torch.empty_like(own)
+    count, lanes = start.numel(), 128
+    k.module.joined[(-(-count // lanes),)](
+        own, through, start, found, own.shape[0], count, LAST_FIRST=last_first, LANES=lanes
+    )
+    return found
+
+
+def _carried(k: Kernel) -> tuple[str, ...]:
+    assert not isinstance(k.program.linear, str)
+    return tuple(name for name, _ in k.program.linear.carried)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the kernel's way back gives: the gradients' array [T, B, width], those of inputs, of the first and
+    the fresh states, and the sums."""
+
+    d: Tensor
+    inputs: dict[str, Tensor]
+    sums: Tensor
+    starts: tuple[Tensor, ...]
+    fresh: tuple[Tensor, ...]
+
+
+def backward(
+    k: Kernel,
+    given: Given,
+    how: How,
+    saved: Ran,
+    seeds: tuple[Tensor, tuple[Tensor, ...]],
+) -> Found:
+    """From the gradients of y and of the last states (`seeds`) to those of one step after the other."""
+    like, w = given.starts[0], how.widths
+    arrays = _common(k, given, how, saved.kept.feeds, list(saved.kept.histories), saved.kept.kept)
+    arrays |= {f".start {n}": v.contiguous() for n, v in zip(k.states, given.starts, strict=True)}
+    arrays |= {".d": like.new_empty((how.steps, how.batch, w.d)), ".dy": seeds[0].contiguous()}
+    arrays |= {f".given {n}": v.contiguous() for n, v in zip(k.states, seeds[1], strict=True)}
+    inputs = {n: torch.zeros_like(v) for n, v in zip(k.inputs, given.inputs, strict=True)}
+    arrays |= {f".d {n}": v for n, v in inputs.items()}
+    made = layout(k.program, "backward", how.sizes, how.batch)
+    slots = -(-how.batch // made.rows) * how.parts
+    total = k.program.total.evaluate(how.sizes)
+    arrays[".totals"] = like.new_zeros((slots, total), dtype=how.real)
+    sizes = dict(zip(k.states, w.states, strict=True))
+    left = {n: like.new_empty((how.parts, how.batch, s), dtype=how.real) for n, s in sizes.items()}
+    fresh = {n: like.new_zeros((how.parts, how.batch, s), dtype=how.real) for n, s in sizes.items()}
+    arrays |= {f".left {n}": v for n, v in left.items()} | {f".left_fresh {n}": v for n, v in fresh.items()}
+    if how.parts > 1:
+        arrays |= _incoming(k, given, how, arrays, left, saved.through)
+    _run(k, "backward", arrays, given, how, {"KEEP": True, "ENDS": False, "SCANNED": how.parts > 1})
+    return Found(
+        arrays[".d"],
+        inputs,
+        arrays[".totals"].sum(0),
+        tuple(v[0].to(like.dtype) for v in left.values()),
+        tuple(v.sum(0).to(like.dtype) for v in fresh.values()) if given.fresh else (),
+    )
+
+
+def _incoming(
+    k: Kernel,
+    given: Given,
+    how: How,
+    arrays: dict[str, Tensor],
+    left: dict[str, Tensor],
+    through: tuple[Tensor, ...],
+) -> dict[str, Tensor]:
+    """The gradient that every part receives from the parts after it, [parts, B, size]."""
+    own = {n: torch.empty_like(v) for n, v in left.items()}
+    parts = {f".left {n}": v for n, v in own.items()}
+    _run(k, "backward", arrays | parts, given, how, {"KEEP": True, "ENDS": True, "SCANNED": False})
+    # As much of a gradient goes back through a part as of the state goes forward.
+    ways = dict(zip(_carried(k), through, strict=True))
+    return {
+        f".incoming {n}": _joined(k, v, ways[n], torch.zeros_like(v[0]), True)
+        if n in ways
+        else torch.zeros_like(v)
+        for n, v in own.items()
+    }
+
+
+def _feed(program: Program, block: FeedBlock, given: Given) -> Tensor:
+    """All products of one operand at once: [T, B, K] -> [T, B, width]."""
+    operand = given.operands[[b.array for b in program.made.blocks].index(block.array)]
+    matrices = [given.matrices[f] for f in block.feeds]
+    biases = [given.biases[f] for f in block.feeds]
+    if matrices[0].dim() == 3:
+        feed: Tensor = batched(Node("blocks", (), ()), (matrices[0], operand))
+        return (feed if biases[0] is None else feed + biases[0]).contiguous()
+    pairs = zip(biases, matrices, strict=True)
+    whole = [m.new_zeros(m.shape[0]) if b is None else b for b, m in pairs]
+    bias = None if all(b is None for b in biases) else torch.cat(whole)
+    return linear(operand, torch.cat(matrices), bias)
+
+
+def _common(
+    k: Kernel, given: Given, how: How, feeds: tuple[Tensor, ...], histories: list[Tensor], kept: Tensor
+) -> dict[str, Tensor]:
+    """Arrays that both ways read."""
+    arrays = {b.array: v for b, v in zip(k.program.made.blocks, feeds, strict=True)} | {".kept": kept}
+    arrays |= dict(zip(k.states, histories, strict=True))
+    arrays |= {n: v.contiguous() for n, v in zip(k.inputs, given.inputs, strict=True)}
+    arrays |= {n: v.contiguous() for n, v in zip(k.weights, given.weights, strict=True)}
+    if given.fresh:
+        arrays |= {f".fresh {n}": v.contiguous() for n, v in zip(k.states, given.fresh, strict=True)}
+    return arrays
+
+
+def _run(
+    k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How, flags: dict[str, bool]
+) -> None:
+    import triton.language as tl  # the one import of Triton but the emitted text's
+
+    written, made = k.program.kernels[name], layout(k.program, name, how.sizes, how.batch)
+    none = given.starts[0]
+    pointers = {f"{field(a)}_ptr": arrays.get(a, none) for a in written.arrays}
+    held = _TYPES[how.dtype]
+    narrow = how.dtype in (torch.float16, torch.bfloat16)
+    constants: dict[str, Any] = {letter: how.sizes[letter] for letter in k.program.base.letters}
+    constants |= {f"P_{w}": size for w, size in made.pads.items()}
+    constants |= {
+        "ROWS": made.rows, "SHARE": made.share,
+        "REAL": tl.float64 if how.dtype == torch.float64 else tl.float32,
+        "HELD": getattr(tl, held),
+        # The interpreter multiplies the bits of 16-bit numbers.
+        "DOT": tl.float32 if narrow and interpreted() else getattr(tl, held),
+        "PRECISION": how.precision,
+        "RAGGED": given.lengths is not None, "RESETS": given.resets is not None, **flags,
+    }  # fmt: skip
+    grid = (-(-how.batch // made.rows), made.shares, how.parts)
+    resets = none if given.resets is None else given.resets.contiguous().view(torch.uint8)
+    arguments = {
+        **pointers, "lengths_ptr": none if given.lengths is None else given.lengths, "resets_ptr": resets,
+        "T": how.steps, "B": how.batch, "STEPS": how.span, **constants,
+    }  # fmt: skip
+    start(getattr(k.module, name), grid, arguments, made.warps)
+
+
+def start(kernel: Any, grid: tuple[int, int, int], arguments: dict[str, Any], warps: int) -> None:
+    """Launch one kernel; the interpreter knows no warps."""
+    try:
+        kernel[grid](**arguments, **({} if interpreted() else {"num_warps": warps}))
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as fact:
+        # Triton's compiler, ptxas and the driver raise errors of many kinds.
+        said = next((line for line in reversed(str(fact).splitlines()) if line.strip()), repr(fact))
+        file = kernel.fn.__code__.co_filename
+        raise KernelError(f"its kernel does not run ({file}): {said.strip()}") from fact
+
+
+_TYPES = {
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+    torch.float32: "float32",
+    torch.float64: "float64",
+}

@@ -1,0 +1,115 @@
+"""What the GPU backend does not take, and what it does when the card or the compiler fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tests.backends.agreement import call_of, results
+
+import cellwright as cw
+from cellwright.backends import eager
+from cellwright.backends import triton as gpu
+from cellwright.backends.triton import card, launch, source
+from cellwright.runtime.choose import plan_of
+
+CUDA = torch.device("cuda", 0)
+
+
+def test_the_cpus_tensors_are_refused_without_an_import_of_triton() -> None:
+    code = (
+        "import sys, torch, cellwright as cw; x = torch.zeros(3, 2, 3);"
+        "layer = cw.nn.Recurrent('mgu', 3, 4).half();"
+        "print(cw.explain(layer, x.half())); layer(x.half()); cw.show(cw.cells.gru, 'triton');"
+        "assert 'triton' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "not triton: the input is on cpu, not on an NVIDIA GPU" in done.stdout
+
+
+def test_a_card_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
+    assert card.refuses(CUDA) == "the Tesla T4 is of compute capability 7.5, and the kernels need 8.0"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    assert card.refuses(CUDA) is None
+
+
+def test_triton_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr(gpu.backend, "installed", lambda: False)
+    graph, call = call_of("gru", 3, 2, 3, 4, torch.float32, None)
+    assert gpu.refuses(plan_of(graph), call) == 'Triton is not installed: pip install "cellwright[gpu]"'
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_types_that_are_mixed_or_unknown() -> None:
+    graph = cw.cells.gru.graph
+    mixed = cw.nn.Recurrent("gru", 3, 4).double().call(torch.zeros(3, 2, 3, dtype=torch.float64))
+    assert gpu.refuses(plan_of(graph), mixed) is None, "the interpreter takes float64"
+    object.__setattr__(mixed, "states", {"h": torch.zeros(2, 4)})
+    assert "float32, bfloat16 or float16 throughout" in str(gpu.refuses(plan_of(graph), mixed))
+
+
+def test_another_device_than_the_weights_is_the_users_mistake() -> None:
+    layer = cw.nn.Recurrent("gru", 3, 4)
+    with pytest.raises(
+        cw.ShapeError, match="on another device than the weights: got meta, expected cpu; x.to"
+    ):
+        layer(torch.zeros(3, 2, 3, device="meta"))
+
+
+@pytest.mark.usefixtures("interpreter")
+@pytest.mark.parametrize("name", ["forward", "backward"])
+def test_a_kernel_that_does_not_compile(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One warning with the cell's name and the source; the numbers are the reference's; it is not tried again."""
+
+    def fails(kernel: object, *rest: object) -> None:
+        if kernel.fn.__name__ == name:
+            raise launch.KernelError(f"its kernel does not run ({kernel.fn.__code__.co_filename}): too large")
+        start(kernel, *rest)
+
+    start = launch.start
+    monkeypatch.setattr(launch, "start", fails)
+    graph, call = call_of("mgu", 3, 2, 3, 5, torch.float64, None)
+    launch.kernel(graph).failed.clear()
+    plan = plan_of(graph)
+    with pytest.warns(
+        UserWarning, match="runs `mgu` without its GPU kernel: .*mgu-.*\\.py.*too large"
+    ) as said:
+        got = results(gpu, graph, call)
+    file = str(said[0].message).split("(")[1].split(")")[0]
+    assert len(said) == 1 and "def backward(" in Path(file).read_text()
+    for key, value in results(eager, graph, call).items():
+        torch.testing.assert_close(got[key], value, rtol=1e-11, atol=1e-12)
+    assert "too large" in str(gpu.refuses(plan, call))
+    launch.kernel(graph).failed.clear()
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_memory_that_runs_out_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(launch, "start", fails)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4096, 8192))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+    graph, call = call_of("gru", 3, 2, 3, 4, torch.float32, None)
+    with pytest.raises(
+        cw.RoomError, match=r"gru over 3 steps\): got 2 sequences of .* a batch of at most \d+"
+    ):
+        gpu.run(plan_of(graph), call)
+
+
+def test_an_altered_source_is_written_anew() -> None:
+    file = source.source_file("x = 1\n", "altered")
+    assert source.module("x = 1\n", "altered").x == 1
+    file.write_text("x = 2\n")
+    source._module.cache_clear()
+    assert source.module("x = 1\n", "altered").x == 1
+    assert file.read_text() == "x = 1\n"
