@@ -57,6 +57,13 @@ def refuses(plan: Plan, call: Call) -> str | None:
 
 def run(plan: Plan, call: Call) -> Outcome:
     """Hand the whole sequence to torch's kernel."""
+    out = _run(plan, call)
+    kind = call.x.dtype
+    # Under autocast cuDNN gives half precision: results keep the type of x.
+    return Outcome(out.y.to(kind), {name: v.to(kind) for name, v in out.states.items()}, {})
+
+
+def _run(plan: Plan, call: Call) -> Outcome:
     stock = KNOWN[plan.graph.fingerprint]
     weights = _packed(stock, call)
     start = tuple(call.states[node.name].unsqueeze(0) for node in plan.graph.states)

@@ -35,7 +35,8 @@ def need_input(x: Tensor, input_size: int, like: Tensor) -> None:
 
 def lower_type(device: str) -> torch.dtype | None:
     """The type that autocast wants products in; None outside autocast."""
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    on = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if on else None
 
 
 def own_type(x: Tensor, like: Tensor) -> Tensor:

@@ -161,11 +161,12 @@ def test_a_second_derivative_is_the_reference_s() -> None:
     torch.testing.assert_close(twice(gpu), twice(eager), rtol=1e-10, atol=1e-12)
 
 
-def test_autocast_computes_in_its_type() -> None:
-    graph, call = call_of("gru", 3, 2, 3, 4, torch.float32, None)
+def test_autocast_rounds_what_products_read_and_nothing_else() -> None:
+    layer, x = cw.nn.Recurrent("mgu", 5, 8, backend="triton"), torch.randn(4, 2, 5, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        assert gpu.refuses(plan_of(graph), call) is None
-        y = gpu.run(plan_of(graph), call).y
-    (dx,) = torch.autograd.grad(y.float().sum(), call.x)
-    assert y.dtype == torch.bfloat16 and dx.dtype == torch.float32
-    torch.testing.assert_close(y.float(), eager.run(plan_of(graph), call).y, rtol=0.02, atol=0.02)
+        y = layer(x)[0]
+    plain = layer(x)[0]
+    assert y.dtype == torch.float32 and not torch.equal(y, plain)
+    torch.testing.assert_close(y, plain, rtol=0.02, atol=0.02)
+    dx, expected = (torch.autograd.grad(v.sum(), x)[0] for v in (y, plain))
+    torch.testing.assert_close(dx, expected, rtol=0.05, atol=0.02)

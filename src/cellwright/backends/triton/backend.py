@@ -6,8 +6,6 @@ matrices that do not fit on the chip. A kernel that does not compile is said onc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 
@@ -36,20 +34,19 @@ def refuses(plan: Plan, call: Call) -> str | None:
     k = kernel(plan.graph, call.record)
     sizes = sizes_of(k.program.base, call)
     if call.x.is_cuda:
-        needed, there = matrix_bytes(k.program, sizes, _type_of(call)), card.on_chip(call.x.device)
+        needed, there = matrix_bytes(k.program, sizes, call.half or call.x.dtype), card.on_chip(call.x.device)
         if needed > there:
             return f"its matrices take {needed >> 10} KiB on the chip, which holds {there >> 10} for them"
-    return k.failed.get((_type_of(call), tuple(sizes.values())))
+    return k.failed.get((call.x.dtype, tuple(sizes.values())))
 
 
 def run(plan: Plan, call: Call) -> Outcome:
     """Run the emitted kernels; gradients flow to everything in the call."""
-    call = _in_type(call, _type_of(call))
     k = kernel(plan.graph, call.record)
     with torch.autocast(call.x.device.type, enabled=False):
         sizes = sizes_of(k.program.base, call)
         given = given_of(k.program.base, call, sizes)
-        how = how_of(k, given, sizes)
+        how = how_of(k, given, sizes, call.half)
         flat: list[Tensor | None] = [*flatten(given), given.lengths, given.resets]
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
         try:
@@ -98,8 +95,7 @@ def installed() -> bool:
 def _refuses_kind(call: Call) -> str | None:
     types, tensors = {t.dtype for t in call.tensors()}, call.tensors()
     known = DTYPES if call.x.is_cuda else (*DTYPES, torch.float64)
-    mixed = len(types) > 1 and not torch.is_autocast_enabled(call.x.device.type)
-    if mixed or not types <= set(known):
+    if len(types) > 1 or not types <= set(known):
         return "its kernels compute in float32, bfloat16 or float16 throughout"
     if call.record and torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         return "its kernels give out gate values without their derivatives: use torch.no_grad()"
@@ -110,27 +106,3 @@ def _refuses_kind(call: Call) -> str | None:
     if call.transformed():
         return "the reference takes torch.func's transforms and forward-mode derivatives"
     return None
-
-
-def _type_of(call: Call) -> torch.dtype:
-    """The type of what is stored: autocast's where it is on."""
-    device = call.x.device.type
-    on = torch.is_autocast_enabled(device) and call.x.dtype != torch.float64
-    return torch.get_autocast_dtype(device) if on else call.x.dtype
-
-
-def _in_type(call: Call, dtype: torch.dtype) -> Call:
-    if all(t.dtype == dtype for t in call.tensors()):
-        return call
-
-    def cast(values: Mapping[str, Tensor] | None) -> dict[str, Tensor] | None:
-        return None if values is None else {name: v.to(dtype) for name, v in values.items()}
-
-    return replace(
-        call,
-        x=call.x.to(dtype),
-        states=cast(call.states) or {},
-        weights=cast(call.weights) or {},
-        extra=cast(call.extra),
-        fresh=cast(call.fresh),
-    )

@@ -48,6 +48,10 @@ class _Epilogue:
             self.found.fresh,
         )
 
+    def _held(self, v: Tensor) -> Tensor:
+        """An operand of a product in the products' type."""
+        return v.to(self.how.held)
+
     def _size(self, dim: Dim) -> int:
         return dim.evaluate(self.how.sizes)
 
@@ -66,13 +70,13 @@ class _Epilogue:
     def _operand(self, number: int) -> Tensor:
         """dx of one block: its gradients times its matrices."""
         block = self.made.blocks[number]
-        matrices = [self.given.matrices[f] for f in block.feeds]
+        matrices = [self._held(self.given.matrices[f]) for f in block.feeds]
         start = self._size(self.made.d_of[self.k.feeds[block.feeds[0]]])
-        d = self.found.d[..., start : start + self._size(block.width)]
+        d = self._held(self.found.d[..., start : start + self._size(block.width)])
         if matrices[0].dim() == 3:
             turned: Tensor = batched(Node("blocks", (), ()), (matrices[0].transpose(1, 2), d))
-            return turned
-        return d @ torch.cat(matrices)
+            return turned.to(self.how.dtype)
+        return (d @ torch.cat(matrices)).to(self.how.dtype)
 
     def _matrices(self, wanted: set[str]) -> dict[str, Tensor]:
         by_name: dict[str, Tensor] = {}
@@ -91,13 +95,13 @@ class _Epilogue:
     def _outer(self, outer: OuterSum) -> Tensor:
         """The sum over all rows of outer(d, v), [rows, columns]."""
         start = self._size(outer.d)
-        d = self.found.d[..., start : start + self._size(outer.size)]
+        d = self._held(self.found.d[..., start : start + self._size(outer.size)])
         total: Tensor | None = None
         for rows, v in self._pairs(outer, d):
-            part = self._product(rows.flatten(0, 1), v.flatten(0, 1).to(d.dtype), outer)
+            part = self._product(rows.flatten(0, 1), self._held(v.flatten(0, 1)), outer)
             total = part if total is None else total + part
         assert total is not None
-        return total
+        return total.to(self.how.dtype)
 
     def _product(self, d: Tensor, v: Tensor, outer: OuterSum) -> Tensor:
         if outer.op == "outer":

@@ -69,12 +69,13 @@ def _kernel(graph: Graph, record: tuple[str, ...]) -> Kernel:
 
 @dataclass(frozen=True)
 class How:
-    """One call: the letters' sizes, the type of stored values, how products of float32 are done, parts of
-    time and the steps of each."""
+    """One call: the letters' sizes, the type of stored values and that of products' operands, how products of
+    float32 are done, parts of time and the steps of each."""
 
     sizes: Mapping[str, int]
     widths: Widths
     dtype: torch.dtype
+    held: torch.dtype
     precision: str
     steps: int
     batch: int
@@ -87,8 +88,8 @@ class How:
         return torch.float64 if self.dtype == torch.float64 else torch.float32
 
 
-def how_of(k: Kernel, given: Given, sizes: Mapping[str, int]) -> How:
-    """How a call is run."""
+def how_of(k: Kernel, given: Given, sizes: Mapping[str, int], half: torch.dtype | None = None) -> How:
+    """How a call is run. `half`: see `Call`."""
     timed = given.operands[0] if given.operands else given.inputs[0]
     steps, batch = timed.shape[:2]
     parts, span = scan.parts(k.program, sizes, steps, batch, timed.device)
@@ -96,7 +97,9 @@ def how_of(k: Kernel, given: Given, sizes: Mapping[str, int]) -> How:
     # Three products of tf32 parts leave an error of 2^-22; one in plain float32 has no tensor cores and,
     # unrolled, takes the compiler half a minute at 64 units.
     precision = "tf32" if single else "ieee" if interpreted() else "tf32x3"
-    return How(sizes, widths(k.program.base, sizes), timed.dtype, precision, steps, batch, parts, span)
+    held = half if half is not None and timed.dtype == torch.float32 else timed.dtype
+    found = widths(k.program.base, sizes)
+    return How(sizes, found, timed.dtype, held, precision, steps, batch, parts, span)
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def forward(k: Kernel, given: Given, how: How, keep: bool) -> Ran:
     y = like.new_empty((*shape, w.states[0]))
     histories = [like.new_empty((*shape, size) if keep else 0, dtype=how.real) for size in w.states[1:]]
     kept = like.new_empty((*shape, w.kept) if keep else 0)
-    feeds = tuple(_feed(k.program, block, given) for block in k.program.made.blocks)
+    feeds = tuple(_feed(k.program, block, given, how) for block in k.program.made.blocks)
     last = [like.new_empty((how.batch, size)) for size in w.states]
     seen = [like.new_empty((*shape, size)) for size in w.seen]
     arrays = _common(k, given, how, feeds, [y, *histories], kept)
@@ -236,18 +239,19 @@ def _incoming(
     }
 
 
-def _feed(program: Program, block: FeedBlock, given: Given) -> Tensor:
+def _feed(program: Program, block: FeedBlock, given: Given, how: How) -> Tensor:
     """All products of one operand at once: [T, B, K] -> [T, B, width]."""
-    operand = given.operands[[b.array for b in program.made.blocks].index(block.array)]
-    matrices = [given.matrices[f] for f in block.feeds]
+    operand = given.operands[[b.array for b in program.made.blocks].index(block.array)].to(how.held)
+    matrices = [given.matrices[f].to(how.held) for f in block.feeds]
     biases = [given.biases[f] for f in block.feeds]
+    whole = [m.new_zeros(m.shape[0]) if b is None else b for b, m in zip(biases, matrices, strict=True)]
+    bias = None if all(b is None for b in biases) else torch.cat(whole).to(how.held)
     if matrices[0].dim() == 3:
         feed: Tensor = batched(Node("blocks", (), ()), (matrices[0], operand))
-        return (feed if biases[0] is None else feed + biases[0]).contiguous()
-    pairs = zip(biases, matrices, strict=True)
-    whole = [m.new_zeros(m.shape[0]) if b is None else b for b, m in pairs]
-    bias = None if all(b is None for b in biases) else torch.cat(whole)
-    return linear(operand, torch.cat(matrices), bias)
+        feed = feed if bias is None else feed + bias
+    else:
+        feed = linear(operand, torch.cat(matrices), bias)
+    return feed.to(how.dtype).contiguous()
 
 
 def _common(
@@ -271,8 +275,8 @@ def _run(
     written, made = k.program.kernels[name], layout(k.program, name, how.sizes, how.batch)
     none = given.starts[0]
     pointers = {f"{field(a)}_ptr": arrays.get(a, none) for a in written.arrays}
-    held = _TYPES[how.dtype]
-    narrow = how.dtype in (torch.float16, torch.bfloat16)
+    held = _TYPES[how.held]
+    narrow = how.held in (torch.float16, torch.bfloat16)
     constants: dict[str, Any] = {letter: how.sizes[letter] for letter in k.program.base.letters}
     constants |= {f"P_{w}": size for w, size in made.pads.items()}
     constants |= {
