@@ -63,6 +63,7 @@ _LAZY = {
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
     "Tagger": "cellwright.tasks.tag.task:Tagger",
+    "Translator": "cellwright.tasks.translate.task:Translator",
 }
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
     from cellwright.tasks.tag.task import Tagger
+    from cellwright.tasks.translate.task import Translator
 
 
 def __getattr__(name: str) -> Any:
@@ -92,7 +94,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
     "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream", "Tagger",
-    "UserError",
+    "Translator", "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
     "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",

@@ -19,7 +19,7 @@ from cellwright.tasks.training.settings import fields
 
 # The settings that only say how a file is read: a trained run may meet a file with other columns.
 COLUMNS = (
-    *("text", "label", "time", "target", "covariates", "series", "static", "holidays"),
+    *("text", "label", "time", "source", "target", "covariates", "series", "static", "holidays"),
     *("gaps", "duplicates"),
 )
 GENERAL = "Network and training"

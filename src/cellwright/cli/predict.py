@@ -1,4 +1,6 @@
-"""`cellwright predict RUN DATA`: predictions as CSV (or JSON Lines), on stdout or in a file. Floor 7.
+"""`cellwright predict RUN DATA`: predictions as CSV, JSON Lines or lines, on stdout or in a file. Floor 7.
+
+A file of plain lines to translate is answered by as many plain lines.
 
 Refuses a run that predicts nothing in rows: a text model writes (`cellwright generate`).
 """
@@ -31,13 +33,15 @@ def command(arguments: list[str]) -> Callable[..., None]:
         estimator: Estimator[Any, Any],
         data: Annotated[str, typer.Argument(help="a file of the same kind, or a sample", metavar="DATA")],
         out: Annotated[
-            Path | None, typer.Option(help="a file .csv or .jsonl instead of stdout", show_default=False)
+            Path | None,
+            typer.Option(help="a file .csv, .jsonl or .txt instead of stdout", show_default=False),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
     ) -> None:
-        write = _writer(out)
+        writer = _writer(out)
         rows = _rows(estimator)
         material = estimator.read(data)
+        write = (_lines if getattr(material, "lines", False) else _csv) if writer is None else writer
         text = write(rows(estimator, material))
         if out is not None:
             write_atomic(out, text)
@@ -78,18 +82,34 @@ def _tags(estimator: Any, material: Any) -> list[Row]:
     return list(tag_rows(material.tokens, estimator.answers(material)))
 
 
+def _translations(estimator: Any, material: Any) -> list[Row]:
+    """One row for each sentence."""
+    said = estimator.predict(material)
+    return [
+        {"source": source, "translation": one} for source, one in zip(material.sources, said, strict=True)
+    ]
+
+
 ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
-    "classify": _classes, "forecast": _future, "tag": _tags,
-}  # fmt: skip
+    "classify": _classes,
+    "forecast": _future,
+    "tag": _tags,
+    "translate": _translations,
+}
 
 
-def _writer(out: Path | None) -> Callable[[list[Row]], str]:
-    """By the ending of the file; CSV on stdout."""
-    writers = {".csv": _csv, ".jsonl": _json_lines}
-    ending = ".csv" if out is None else out.suffix.lower()
+def _writer(out: Path | None) -> Callable[[list[Row]], str] | None:
+    """By the ending of the file; None on stdout, where the material decides."""
+    writers = {".csv": _csv, ".jsonl": _json_lines, ".txt": _lines}
+    if out is None:
+        return None
+    ending = out.suffix.lower()
     if ending not in writers:
         raise SettingError(
-            "predictions go to a .csv or a .jsonl", where="--out", got=out, expected=", ".join(writers)
+            "predictions go to a .csv, a .jsonl or a .txt",
+            where="--out",
+            got=out,
+            expected=", ".join(writers),
         )
     return writers[ending]
 
@@ -100,6 +120,11 @@ def _csv(rows: list[Row]) -> str:
     table.writeheader()
     table.writerows(rows)
     return text.getvalue()
+
+
+def _lines(rows: list[Row]) -> str:
+    """The last column alone, a line each."""
+    return "".join(" ".join(str(list(row.values())[-1]).split()) + "\n" for row in rows)
 
 
 def _json_lines(rows: list[Row]) -> str:

@@ -50,7 +50,7 @@ def run_folder(task: str, data: str) -> Path:
     >>> str(run_folder("classify", "trec/train.tsv")), str(run_folder("forecast", "sunspots"))
     ('runs/classify-trec', 'runs/forecast-sunspots')
     """
-    path = Path(data)
+    path = Path(data.split(",")[0])
     name = data if data in samples.names() else path.name.split(".")[0]
     if name in GENERIC and path.parent.name:
         name = path.parent.name

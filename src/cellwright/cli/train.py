@@ -28,6 +28,7 @@ NEXT = {
     "forecast": "cellwright predict {run} {data}",
     "classify": "cellwright predict {run} NEW_DATA",
     "tag": "cellwright predict {run} NEW_DATA",
+    "translate": "cellwright predict {run} NEW_SENTENCES",
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }
 

@@ -44,7 +44,7 @@ class Command:
 VERBS = (
     Row("train", "train a recurrent model on a data file", MODELS),
     Row("evaluate", "score a trained model on other data", MODELS),
-    Row("predict", "let a trained model predict, as CSV or JSON Lines", MODELS),
+    Row("predict", "let a trained model predict, as CSV, JSON Lines or plain lines", MODELS),
     Row("generate", "let a trained text model write", MODELS),
     Row("stream", "let a trained model answer live: a line in, a line out", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
@@ -61,10 +61,11 @@ TASKS = (
     Row("classify", "the class of a text, or of a series (.ts, .npz, wide CSV)"),
     Row("tag", "a tag for every token: names, chunks, parts of speech, slots (CoNLL, CoNLL-U)"),
     Row("generate", "more text like a text file"),
+    Row("translate", "sentences of another language (two files of lines, or two columns)"),
 )
 WITH_TASK = ("train", "compare")
 LATER_VERBS = ("tune",)
-LATER_TASKS = ("translate", "transcribe", "caption", "answer")
+LATER_TASKS = ("transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
 

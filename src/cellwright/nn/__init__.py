@@ -1,9 +1,11 @@
 """Layers. Floor 4: `Recurrent` for any cell, with parts; `RNN`, `LSTM`, `GRU` as torch.nn's; `CRF`."""
 
 from cellwright.nn.around import Highway, LayerNorm, LockedDropout, Residual
+from cellwright.nn.attention import Additive, Attention, Memory, Multiplicative
 from cellwright.nn.carry import carry_state
 from cellwright.nn.convert import convert
 from cellwright.nn.crf import CRF
+from cellwright.nn.decoder import Decoded, Decoder
 from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
@@ -18,9 +20,13 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Additive",
     "Around",
+    "Attention",
     "Begin",
     "ClipGradient",
+    "Decoded",
+    "Decoder",
     "DropConnect",
     "Highway",
     "Inside",
@@ -28,6 +34,8 @@ __all__ = [
     "LayerNorm",
     "LearnedStart",
     "LockedDropout",
+    "Memory",
+    "Multiplicative",
     "OnGradient",
     "OnWeights",
     "Part",

@@ -129,6 +129,10 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     def evaluate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
         """All scores of a network on a part, SCORE among them; in evaluation mode, without gradients."""
 
+    def validate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
+        """The scores of the validation part after each epoch; a task may find them in a cheaper way."""
+        return self.evaluate(network, coded, facts)
+
     @abstractmethod
     def baselines(self, train: Part, held: Part) -> dict[str, Scores]:
         """The scores on `held` of simple methods that saw only `train`, by the method's name."""
@@ -149,9 +153,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         """A file or a bundled sample in the form that `fit` takes; a task that reads files fills this.
 
         What is returned may have a `note`: one line about the guessed columns and what was mended.
-
-        Raises:
-            DataError: the data cannot be used.
+        Raises DataError.
         """
         return data
 
@@ -377,10 +379,8 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         )
 
     def _validator(self, valid: Part | None, facts: Facts) -> loop.Validate | None:
-        if valid is None:
-            return None
-        coded = self.encode(valid, facts)
-        return lambda network: self.evaluate(network, coded, facts)
+        coded = None if valid is None else self.encode(valid, facts)
+        return None if coded is None else lambda network: self.validate(network, coded, facts)
 
     def _look(self, network: nn.Module, batch: Any) -> Figures:
         layer, read = recurrent(network), self.reads(network, batch)

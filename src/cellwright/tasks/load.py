@@ -21,6 +21,7 @@ TASKS = {
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",
     "tag": "cellwright.tasks.tag.task:Tagger",
+    "translate": "cellwright.tasks.translate.task:Translator",
 }
 
 

@@ -16,6 +16,7 @@ from cellwright.tasks.report.classes import confusion, predictions
 from cellwright.tasks.report.forecasts import forecasts
 from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
+from cellwright.tasks.report.translations import alignments, translations
 
 Renderer = Callable[[Any], Markup]
 
@@ -27,6 +28,8 @@ RENDERERS: dict[str, Renderer] = {
     "tagged": tagged,
     "texts": texts,
     "expected_next": expected_next,
+    "translations": translations,
+    "alignments": alignments,
 }
 
 LONGEST = 4000

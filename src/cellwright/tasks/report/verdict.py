@@ -30,6 +30,8 @@ NAMES = {
     "perplexity": "perplexity",
     "bits_per_character": "bits per character",
     "bpc": "bits per character",
+    "bleu": "BLEU",
+    "chrf": "chrF",
 }
 
 

@@ -1,0 +1,63 @@
+"""The network of a translator: one recurrent net reads, another one writes and looks back. Floor 6."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cellwright.compiler.trace import Cell
+from cellwright.nn import Recurrent
+from cellwright.nn.attention import Memory
+from cellwright.tasks.networks import Embedding
+from cellwright.tasks.speaker import Speaker
+
+
+class EncoderDecoder(nn.Module):
+    """Sutskever et al. 2014 with attention (Bahdanau et al. 2015).
+
+    m_1 .. m_S = recurrent(E x_1 .. E x_S), in both directions;   then a `Speaker` over the memory m
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        tokens: tuple[int, int],
+        *,
+        embedding: int,
+        units: int,
+        layers: int,
+        bidirectional: bool,
+        attention: str,
+        feed: str,
+        dropout: float,
+        hidden_words: float,
+        tied: bool,
+    ) -> None:
+        super().__init__()
+        self.embedding = Embedding([tokens[0]], embedding, hidden_words=hidden_words, dropout=dropout)
+        self.recurrent = Recurrent(
+            cell,
+            embedding,
+            units,
+            num_layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.speaker = Speaker(
+            cell,
+            tokens[1],
+            self.recurrent.output_size,
+            embedding=embedding,
+            units=units,
+            layers=layers,
+            attention=attention,
+            feed=feed,
+            dropout=dropout,
+            hidden_words=hidden_words,
+            tied=tied,
+        )
+
+    def read(self, x: Tensor, lengths: Tensor) -> Memory:
+        """Sentences x [S, B] of lengths [B], as a memory to be spoken about."""
+        y = self.recurrent.outputs(self.embedding(x), lengths)
+        return self.speaker.read(self.dropout(y), lengths)
