@@ -169,7 +169,7 @@ SETTINGS = (
     Refusal("a shape of three numbers", "bench --shape 100,32,64", ("a shape is four whole numbers", "got 100,32,64", "T,B,I,H such as")),
     Refusal("a shape with a 0", "bench --shape 100,0,64,128", ("at least 1", "got 100,0,64,128")),
     Refusal("a shape of words", "bench --shape T,B,I,H", ("a shape is four whole numbers", "got T,B,I,H")),
-    Refusal("a cell that does not fit the shape", "bench --cells mine.py:heads --shape 2,1,2,3", ("does not fit this shape", "2,1,2,3", "H/2"), file("mine.py", HEADS)),
+    Refusal("a cell that does not fit the shape", "bench --cells mine.py:heads --shape 2,1,2,3", ("is not a whole number", "H = 3", "H/2"), file("mine.py", HEADS)),
     Refusal("timed not once", "bench --repetitions 0", ("repetitions must be at least 1, got 0",)),
     Refusal("timed in bfloat8", "bench --dtype bfloat8", ("no such dtype", "bfloat8", "float32 or float64")),
     Refusal("timed on no thread", "bench --threads 0", ("threads must be at least 1, got 0",)),
