@@ -32,6 +32,15 @@ def command(arguments: list[str]) -> Callable[..., None]:
             int | None,
             typer.Option(parser=whole, metavar="N", help="choose among the N likeliest", show_default="all"),
         ] = None,
+        top_p: Annotated[
+            float | None,
+            typer.Option(
+                parser=real,
+                metavar="X",
+                help="choose among the likeliest with this share",
+                show_default="all",
+            ),
+        ] = None,
         seed: Annotated[
             int, typer.Option(parser=whole, metavar="N", help="the same seed, the same text")
         ] = 0,
@@ -41,7 +50,7 @@ def command(arguments: list[str]) -> Callable[..., None]:
                 f"a run of the task {estimator.TASK} does not write",
                 fix="let it predict: cellwright predict RUN DATA",
             )
-        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed)
+        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed, top_p)
         sys.stdout.write(prompt)
         for piece in pieces:
             sys.stdout.write(piece)

@@ -52,16 +52,27 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         resume: Annotated[bool, typer.Option("--resume", help="go on where a run in --out stopped")] = False,
         force: Annotated[bool, typer.Option("--force", help="replace a run that is in --out")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="no progress, only the results")] = False,
+        recipe: Annotated[
+            str | None, typer.Option(help=_recipes(cls), show_default=False, hidden=not cls.RECIPES)
+        ] = None,
         *,
         settings: dict[str, Any],
     ) -> None:
+        published = {} if recipe is None else cls.recipe(recipe)
         run = Run.create(out or run_folder(task, data), force=force, resume=resume)
-        estimator = cls(**_with_started(cls, run, settings))
+        estimator = cls(**_with_started(cls, run, published | settings))
         _train(estimator, data, (test, validation), run, quiet)
-        title, again = f"{task} {Path(data).name}", _again(task, data, (test, validation), settings)
+        title, again = (
+            f"{task} {Path(data).name}",
+            _again(task, data, (test, validation), published | settings),
+        )
         _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
 
     return with_settings(cls, train)
+
+
+def _recipes(cls: type[Estimator[Any, Any]]) -> str:
+    return f"published settings; what is given beside them wins ({' | '.join(sorted(cls.RECIPES))})"
 
 
 def _train(

@@ -5,8 +5,9 @@ A task fills the hooks; none overrides `fit`. Refuses wrong settings, all in one
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -28,12 +29,13 @@ from cellwright.tasks.training import loop
 from cellwright.tasks.training.devices import device_of
 from cellwright.tasks.training.failure import noted
 from cellwright.tasks.training.figures import Figures, figures, recurrent
+from cellwright.tasks.training.general import Settings
 from cellwright.tasks.training.history import History
 from cellwright.tasks.training.plan import Plan
 from cellwright.tasks.training.progress import Observer
 from cellwright.tasks.training.run import Run
 from cellwright.tasks.training.seeds import seeded
-from cellwright.tasks.training.settings import fields, problems, setting
+from cellwright.tasks.training.settings import fields, problems
 from cellwright.tasks.training.snapshot import load_weights
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ Scores = dict[str, float]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
+class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     """A recurrent model of one task, in scikit-learn's manner: settings here, data to `fit`.
 
     `Part` is the task's data in normal form (say, texts and labels); `Coded` the same as numbers.
@@ -56,33 +58,7 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
     SCORE: ClassVar[str] = "loss"
     BETTER: ClassVar[Literal["min", "max"]] = "min"
     NOT_CELLS: ClassVar[tuple[str, ...]] = ()
-
-    cell: str | Cell = setting("lstm", "the recurrent cell: a name, or FILE.py:NAME")
-    units: int = setting(128, "hidden units of a layer", min=1)
-    layers: int = setting(1, "recurrent layers", min=1)
-    bidirectional: bool = setting(False, "read the sequence in both directions")
-    dropout: float = setting(0.2, "share of values dropped between layers", min=0, max=1, exclusive="max")
-    epochs: int = setting(20, "passes over the training part, at most", min=1, on_resume=True)
-    batch_size: int = setting(32, "sequences in a batch", min=1)
-    learning_rate: float = setting(
-        2e-3, "step size of AdamW at its highest", min=0, exclusive="min", on_resume=True
-    )
-    weight_decay: float = setting(0.01, "pull of the matrices towards zero", min=0)
-    clip: float = setting(1.0, "longest gradient allowed (its norm); 0 allows any", min=0)
-    schedule: str = setting(
-        "cosine", "how the learning rate falls", choices=("cosine", "constant", "plateau"), on_resume=True
-    )
-    warmup: float = setting(
-        0.05, "share of all steps during which the learning rate rises", min=0, max=1, exclusive="max"
-    )
-    patience: int = setting(
-        5, "epochs without a better validation score before stopping; 0: never stop", min=0, on_resume=True
-    )
-    valid: float = setting(
-        0.1, "share of the data held out to choose the best epoch; 0: none", min=0, max=1, exclusive="max"
-    )
-    seed: int = setting(0, "seed of everything random", min=0)
-    device: str = setting("auto", "auto, cpu, cuda or cuda:N", on_resume=True)
+    RECIPES: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     network_: nn.Module = field(init=False)
     facts_: Facts = field(init=False)
@@ -163,6 +139,18 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
         Called as `evaluate` is, on the test data, or on the validation part when there are none.
         """
         return {}
+
+    @classmethod
+    def recipe(cls, name: str) -> dict[str, Any]:
+        """The settings of a publication: give them to the constructor, some in another form if you like.
+
+        Raises:
+            SettingError: no such recipe.
+        """
+        if name not in cls.RECIPES:
+            known = ", ".join(sorted(cls.RECIPES)) or "none for this task"
+            raise SettingError("no such recipe", where=cls.TASK, got=name, expected=known)
+        return dict(cls.RECIPES[name])
 
     def conflicts(self) -> Iterable[str]:
         """A clause for every setting that does not go with another one; a task may fill this."""
@@ -365,18 +353,9 @@ class Estimator(BaseEstimator, ABC, Generic[Part, Coded]):  # type: ignore[misc]
             raise RunError("the facts of the run do not give a network", where=where, got=got) from error
 
     def _plan(self, device: torch.device) -> Plan:
-        return Plan(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            clip=self.clip,
-            schedule=self.schedule,
-            warmup=self.warmup,
-            patience=self.patience,
-            watch=self.SCORE,
-            mode=self.BETTER,
-            device=device,
-        )
+        names = {part.name for part in dataclasses.fields(Plan)} & {part.name for part in fields(self)}
+        shared = {name: getattr(self, name) for name in names - {"device"}}
+        return Plan(**shared, watch=self.SCORE, mode=self.BETTER, device=device)
 
     def _validator(self, valid: Part | None, facts: Facts) -> loop.Validate | None:
         coded = None if valid is None else self.encode(valid, facts)

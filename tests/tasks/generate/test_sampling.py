@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import cellwright as cw
-from cellwright.tasks.generate.network import LanguageModel
+from cellwright.errors import SettingError
+from cellwright.tasks.generate.network import Drops, LanguageModel
 from cellwright.tasks.generate.sampling import Sampling, go_on, ruled_out
 
 DRAWS = 4000
@@ -18,7 +19,7 @@ LOGITS = torch.tensor([1.0, -0.5, 2.0, 0.0, 1.5])
 
 def model(cell: str = "lstm", tokens: int = 9, **settings: Any) -> LanguageModel:
     torch.manual_seed(5)
-    kept = {"embedding": 6, "units": 7, "layers": 2, "dropout": 0.5, "tied": False} | settings
+    kept = {"embedding": 6, "units": 7, "layers": 2, "drops": Drops(output=0.5), "tied": False} | settings
     network = LanguageModel(cw.cells.get(cell), tokens, **kept).double().eval()
     with torch.no_grad():
         network.head.weight *= 8
@@ -116,3 +117,18 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
 def test_a_length_out_of_range_is_refused_at_once(length: Any) -> None:
     with pytest.raises(cw.SettingError, match="length must be a whole number of at least 1, got"):
         go_on(model(), [1], length, Sampling())
+
+
+def test_the_nucleus_is_the_fewest_tokens_with_the_share() -> None:
+    wanted = LOGITS.double().softmax(0).sort(descending=True)
+    for count in (1, 2, 3):
+        share = float(wanted.values[:count].sum()) - 0.01
+        drawn = shares(Sampling(1.0, top_p=share), 400).nonzero()[:, 0]
+        assert set(drawn.tolist()) == set(wanted.indices[:count].tolist())
+    assert shares(Sampling(1.0, top_p=1e-9), 50)[2] == 1
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.1, True, math.nan])
+def test_a_nucleus_out_of_range_is_refused(share: float) -> None:
+    with pytest.raises(SettingError, match="top_p must be a number above 0 and at most 1"):
+        Sampling(top_p=share)

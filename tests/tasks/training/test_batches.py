@@ -140,3 +140,15 @@ def test_chunks_take_vectors_and_refuse_a_single_step() -> None:
     assert chunk.x.shape == (3, 2, 3)
     with pytest.raises(DataError, match="too short"):
         Chunks(torch.zeros(1), batch_size=1, length=1)
+
+
+def test_varied_chunks_are_as_many_and_as_long_on_the_whole() -> None:
+    stream = torch.arange(701)
+    feed = Chunks(stream, batch_size=1, length=7, vary=3)
+    epochs = [list(feed.epoch(number)) for number in range(3)]
+    lengths = [[len(chunk.x) for chunk in epoch] for epoch in epochs]
+    assert all(len(found) == len(feed) == 100 and sum(found) == 700 for found in lengths)
+    assert len({tuple(found) for found in lengths}) == 3
+    assert min(map(min, lengths)) >= 1 and len(set(lengths[0])) > 2
+    assert torch.equal(torch.cat([chunk.x for chunk in epochs[1]])[:, 0], stream[:700])
+    assert [c.x.tolist() for c in feed.epoch(1, 40)] == [c.x.tolist() for c in epochs[1][40:]]

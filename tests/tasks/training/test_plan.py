@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cellwright.errors import DataError
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.loop import Loss, Outcome, State, train
-from cellwright.tasks.training.plan import Plan, adamw, rate
+from cellwright.tasks.training.plan import Plan, optimizer_of, rate
 
 PLAN = Plan(epochs=4, learning_rate=0.05, patience=0, watch="error")
 
@@ -80,7 +80,7 @@ def test_the_plateau_schedule_halves_the_rate_when_nothing_gets_better() -> None
 def test_biases_and_vectors_are_not_pulled_to_zero() -> None:
     network = nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.GRU(3, 2))
     network.register_parameter("b_f", nn.Parameter(torch.ones(4, 2)))
-    decayed, free = adamw(network, Plan(weight_decay=0.5)).param_groups
+    decayed, free = optimizer_of(network, Plan(weight_decay=0.5)).param_groups
     assert sorted(tuple(p.shape) for p in decayed["params"]) == [(3, 2), (6, 2), (6, 3)]
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.5, 0.0)
     assert len(free["params"]) == 6
@@ -106,3 +106,19 @@ def test_the_epoch_loss_weighs_batches_by_their_items() -> None:
         network, items, lambda net, b, _: Loss((net(b.x.float().T) * 0).sum() + b.y.mean(), len(b.y)), plan
     )
     assert outcome.history[0]["loss"] == pytest.approx(2.0)
+
+
+def test_the_step_schedule_multiplies_after_each_epoch() -> None:
+    plan = Plan(learning_rate=8.0, schedule="step", decay=0.5, decay_after=2, epochs=5, warmup=0.0)
+    assert [rate(plan, step, 10) for step in range(10)] == [8, 8, 8, 8, 4, 4, 2, 2, 1, 1]
+
+
+def test_sgd_is_the_gradient_times_the_rate() -> None:
+    network = nn.Linear(2, 1)
+    before = [p.detach().clone() for p in network.parameters()]
+    optimizer = optimizer_of(network, Plan(optimizer="sgd", learning_rate=0.5, weight_decay=0.1))
+    network(torch.tensor([2.0, -1.0])).sum().backward()
+    optimizer.step()
+    weight, bias = network.parameters()
+    torch.testing.assert_close(weight, before[0] - 0.5 * (torch.tensor([[2.0, -1.0]]) + 0.1 * before[0]))
+    torch.testing.assert_close(bias, before[1] - 0.5)

@@ -28,6 +28,7 @@ class Sampling:
         temperature: 1 draws as the model expects, less keeps to the likely, 0 always takes the likeliest.
         top_k: draw among the so many likeliest only; None: among all.
         seed: the same seed gives the same draws, whatever else is drawn in the program.
+        top_p: draw among the likeliest that have this share together, one at least; None: among all.
 
     Raises:
         SettingError: naming every setting that is out of range.
@@ -39,6 +40,7 @@ class Sampling:
     temperature: float = 1.0
     top_k: int | None = None
     seed: int = 0
+    top_p: float | None = None
 
     def __post_init__(self) -> None:
         wrong = []
@@ -48,6 +50,8 @@ class Sampling:
             wrong.append(f"top_k must be a whole number of at least 1, got {self.top_k}")
         if not _is_whole(self.seed, 0):
             wrong.append(f"seed must be a whole number of at least 0, got {self.seed}")
+        if self.top_p is not None and not (_is_number(self.top_p) and 0 < self.top_p <= 1):
+            wrong.append(f"top_p must be a number above 0 and at most 1, got {self.top_p}")
         if wrong:
             raise SettingError("; ".join(wrong))
 
@@ -63,6 +67,8 @@ class Sampling:
         kept, numbers = values.sort(descending=True, stable=True)
         kept, numbers = kept[: self.top_k], numbers[: self.top_k]
         shares = ((kept - kept[0]) / self.temperature).exp().cumsum(0)
+        if self.top_p is not None:
+            shares = shares[: 1 + int((shares < self.top_p * shares[-1]).sum())]
         point = torch.rand((), generator=source, dtype=torch.float64) * shares[-1]
         place = int(torch.searchsorted(shares, point, right=True))
         return int(numbers[min(place, len(numbers) - 1)])

@@ -21,7 +21,8 @@ from cellwright.tasks.baselines import NGram
 from cellwright.tasks.data import resolve
 from cellwright.tasks.data.source import Data
 from cellwright.tasks.generate.live import LiveText
-from cellwright.tasks.generate.network import LanguageModel
+from cellwright.tasks.generate.network import Drops, LanguageModel
+from cellwright.tasks.generate.recipes import RECIPES
 from cellwright.tasks.generate.sampling import Sampling
 from cellwright.tasks.generate.text import UNITS, Codes, Text, encode, read
 from cellwright.tasks.generate.write import Writer
@@ -57,6 +58,7 @@ class Generator(Estimator[Text, Codes]):
     TASK = "generate"
     SCORE = "perplexity"
     BETTER = "min"
+    RECIPES = RECIPES
 
     unit: str = setting(
         "auto",
@@ -69,7 +71,21 @@ class Generator(Estimator[Text, Codes]):
     vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
     embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
     tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
+    narrow: bool = setting(False, "give the last layer the embedding's width instead of the units'")
+    init_range: float = setting(0.0, "start all weights evenly within +-X; 0: as the cell has it", min=0)
     chunk: int = setting(64, "steps that a gradient reaches back", min=1)
+    vary_chunk: bool = setting(False, "cut chunks of varying lengths, other ones in every epoch")
+    locked: bool = setting(False, "drop the same values at all steps of a chunk (variational dropout)")
+    dropout_between: float = setting(
+        -1.0, "dropout between layers; -1: as dropout", min=-1, max=1, exclusive="max"
+    )
+    dropout_input: float = setting(0.0, "dropout of the token vectors", min=0, max=1, exclusive="max")
+    dropout_token: float = setting(0.0, "share of tokens hidden in a chunk", min=0, max=1, exclusive="max")
+    dropout_weights: float = setting(
+        0.0, "share of the recurrent weights dropped (DropConnect)", min=0, max=1, exclusive="max"
+    )
+    penalty_size: float = setting(0.0, "weight of the outputs' squares in the loss (AR)", min=0)
+    penalty_change: float = setting(0.0, "weight of the squares of their changes over a step (TAR)", min=0)
     units: int = with_default(Estimator, "units", 256)
     learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
     dropout: float = with_default(Estimator, "dropout", 0.1)
@@ -133,14 +149,29 @@ class Generator(Estimator[Text, Codes]):
         vocabulary = Vocabulary.from_json(facts["vocabulary"])
         if facts["begin"] not in range(len(vocabulary)):
             raise ValueError(f"begin is token {facts['begin']} of {len(vocabulary)}")
-        return LanguageModel(
+        network = LanguageModel(
             cast(Cell, cell),
             len(vocabulary),
             embedding=self.embedding or self.units,
             units=self.units,
             layers=self.layers,
-            dropout=self.dropout,
             tied=self.tied,
+            drops=self._drops(),
+            narrow=self.narrow,
+        )
+        if self.init_range:
+            for parameter in network.parameters():
+                nn.init.uniform_(parameter, -self.init_range, self.init_range)
+        return network
+
+    def _drops(self) -> Drops:
+        return Drops(
+            output=self.dropout,
+            between=self.dropout if self.dropout_between < 0 else self.dropout_between,
+            input=self.dropout_input,
+            token=self.dropout_token,
+            weights=self.dropout_weights,
+            locked=self.locked,
         )
 
     def encode(self, part: Text, facts: Facts) -> Codes:
@@ -150,13 +181,16 @@ class Generator(Estimator[Text, Codes]):
     def feed(self, coded: Codes) -> Chunks:
         """Chunks in `batch_size` columns; a short text gets fewer, so that an epoch has some steps."""
         columns = max(1, min(self.batch_size, (len(coded.tokens) - 1) // (STEPS * self.chunk)))
-        return Chunks(coded.tokens, batch_size=columns, length=self.chunk)
+        seed = self.seed if self.vary_chunk else None
+        return Chunks(coded.tokens, batch_size=columns, length=self.chunk, vary=seed)
 
     def loss(self, network: nn.Module, batch: Chunk, state: loop.State | None) -> loop.Loss:
         """Nats per token; the state goes on to the next chunk."""
         model = cast(LanguageModel, network)
-        features, state = model(batch.x, state)
-        return loop.Loss(model.nats(features, batch.y), items=batch.y.numel(), state=state)
+        mean, state = model.loss(batch.x, batch.y, state, self.penalty_size, self.penalty_change)
+        # A short chunk has fewer tokens to learn from: its step is shorter by as much.
+        weight = len(batch.x) / self.chunk if self.vary_chunk else 1.0
+        return loop.Loss(mean * weight, items=batch.y.numel(), state=state)
 
     def reads(self, network: nn.Module, batch: Chunk) -> tuple[Tensor, Tensor | None] | None:
         """The vectors of the tokens."""
@@ -213,9 +247,10 @@ class Generator(Estimator[Text, Codes]):
         temperature: float = 0.8,
         top_k: int | None = None,
         seed: int = 0,
+        top_p: float | None = None,
     ) -> str:
         """What follows the prompt; the prompt itself is not repeated. See `stream_text`."""
-        return "".join(self.stream_text(prompt, length, temperature, top_k, seed))
+        return "".join(self.stream_text(prompt, length, temperature, top_k, seed, top_p))
 
     def stream_text(
         self,
@@ -224,6 +259,7 @@ class Generator(Estimator[Text, Codes]):
         temperature: float = 0.8,
         top_k: int | None = None,
         seed: int = 0,
+        top_p: float | None = None,
     ) -> Iterator[str]:
         """The text that follows the prompt, piece by piece as it is drawn.
 
@@ -233,6 +269,8 @@ class Generator(Estimator[Text, Codes]):
             temperature: 1 writes as the model expects, less keeps to the likely, 0 takes the likeliest.
             top_k: choose among the so many likeliest tokens; None: among all.
             seed: the same seed writes the same text.
+            top_p: choose among the likeliest tokens with this share together (nucleus sampling, Holtzman et
+                al. 2020); None: among all.
 
         Raises:
             SettingError: a number out of range.
@@ -240,7 +278,7 @@ class Generator(Estimator[Text, Codes]):
         """
         check_is_fitted(self)
         writer = Writer(cast(LanguageModel, self.network_), self.facts_)
-        sampling = Sampling(temperature, top_k, seed)
+        sampling = Sampling(temperature, top_k, seed, top_p)
         return writer.write(writer.prompt(prompt), length, sampling, after_blank=prompt[-1:].isspace())
 
 

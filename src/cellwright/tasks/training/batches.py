@@ -5,8 +5,10 @@ Refuses empty data and empty sequences (DataError). Time comes first: [T, B] or 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -168,6 +170,8 @@ class Chunks:
         stream: the tokens [N], or values [N, C].
         batch_size: columns B; a short stream gets fewer. At most B - 1 steps at its end are left out.
         length: steps in a chunk; the last chunk of an epoch may be shorter.
+        vary: a seed: chunks of other lengths in every epoch, as many and as long on the whole. They are drawn
+            around `length`, one in twenty around half of it (Merity, Keskar & Socher 2018, section 5).
 
     Raises:
         DataError: fewer than two steps.
@@ -176,7 +180,7 @@ class Chunks:
     [([[0, 3], [1, 4]], [[1, 4], [2, 5]]), ([[2, 5]], [[3, 6]])]
     """
 
-    def __init__(self, stream: Tensor, *, batch_size: int, length: int) -> None:
+    def __init__(self, stream: Tensor, *, batch_size: int, length: int, vary: int | None = None) -> None:
         if len(stream) < 2:
             raise DataError(
                 "the stream is too short to learn what comes next", got=len(stream), expected="2 steps"
@@ -186,15 +190,27 @@ class Chunks:
         used = columns * steps
         self._x = _columns(stream[:used], columns)
         self._y = _columns(stream[1 : used + 1], columns)
-        self.length = length
+        self.length, self.vary = length, vary
 
     def __len__(self) -> int:
         return -(-len(self._x) // self.length)
 
     def epoch(self, number: int = 0, start: int = 0) -> Iterator[Chunk]:
-        """The chunks in order, from chunk `start` on; every epoch is the same."""
-        for begin in range(start * self.length, len(self._x), self.length):
-            yield Chunk(self._x[begin : begin + self.length], self._y[begin : begin + self.length])
+        """The chunks in order, from chunk `start` on; every epoch is the same unless they vary."""
+        ends = self._ends(number)
+        for begin, end in list(pairwise((0, *ends)))[start:]:
+            yield Chunk(self._x[begin:end], self._y[begin:end])
+
+    def _ends(self, number: int) -> list[int]:
+        """Where the chunks of an epoch end; each has a step at least."""
+        steps, count = len(self._x), len(self)
+        if self.vary is None:
+            return [min(steps, (k + 1) * self.length) for k in range(count)]
+        draw = random.Random(f"{self.vary} {number}")
+        around = [self.length * (0.5 if draw.random() < 0.05 else 1.0) for _ in range(count)]
+        wished = np.cumsum([max(1.0, draw.gauss(length, self.length / 14)) for length in around])
+        free = wished / wished[-1] * (steps - count)
+        return [round(end) + k + 1 for k, end in enumerate(free)]
 
 
 def _columns(stream: Tensor, columns: int) -> Tensor:

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from cellwright.errors import DataError, Interrupted, RunError, SettingError
+from cellwright.tasks.training.averaging import Average
 from cellwright.tasks.training.figures import due
 from cellwright.tasks.training.history import History, Value
 from cellwright.tasks.training.interrupts import Interrupts
-from cellwright.tasks.training.plan import PLATEAU, Plan, adamw, rate
+from cellwright.tasks.training.plan import PLATEAU, Plan, optimizer_of, rate
 from cellwright.tasks.training.position import Position
 from cellwright.tasks.training.progress import Ending, Observer, Quiet, Reason, Start
 from cellwright.tasks.training.seeds import generators, set_generators
@@ -161,7 +162,8 @@ class _Trainer:
         self.history = History()
         self.best: Mapping[str, Tensor] | None = None
         self.state: State | None = None
-        self.optimizer = adamw(network, plan)
+        self.optimizer = optimizer_of(network, plan)
+        self.average = Average(network)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.interrupts = Interrupts(wanted=keeper is not None)
 
@@ -196,6 +198,7 @@ class _Trainer:
         restore_optimizer(self.optimizer, self.network, snapshot.part("optimizer"))
         self.at = Position(**numbers["position"])
         self.history, self.best = History(snapshot.history), snapshot.best
+        self.average.restore(self.at.averaged, snapshot.part("mean"))
         device = self.plan.device
         self.state = {name: tensor.to(device) for name, tensor in snapshot.part("state").items()} or None
         set_generators(numbers["generators"], snapshot.part("random"), device)
@@ -203,7 +206,8 @@ class _Trainer:
     def _epochs(self) -> Reason:
         while (reason := self._reason_to_end()) is None:
             self._train_epoch()
-            self._close_epoch(self._scores())
+            with self.average.in_place():
+                self._close_epoch(self._scores())
             self._keep()
             if self.interrupts.asked:
                 raise self._interrupted()
@@ -236,6 +240,7 @@ class _Trainer:
         loss, length = torch.stack((result.mean.detach(), norm.to(result.mean))).tolist()
         self._refuse_not_finite(loss, length)
         self.optimizer.step()
+        self.average.add()
         self.state = None if result.state is None else {k: v.detach() for k, v in result.state.items()}
         self._record(loss, length, result.items)
 
@@ -251,6 +256,7 @@ class _Trainer:
         at.loss, at.items = at.loss + loss * items, at.items + items
         at.norms.append(norm)
         at.clipped += 0 < self.plan.clip < norm
+        at.averaged = self.average.steps
         self.observer.batch(at.epoch + 1, at.batch, loss)
 
     def _refuse_not_finite(self, loss: float, norm: float) -> None:
@@ -292,32 +298,18 @@ class _Trainer:
         self.observer.epoch(self.history[-1])
 
     def _judge(self, scores: Mapping[str, float]) -> bool:
-        """Keep the weights if they are the best so far; note how long it has been otherwise."""
-        at = self.at
-        validated = self.validate is not None
-        score = float(scores[self.plan.watch]) if validated else at.loss / max(1, at.items)
-        loss = scores.get("loss")
-        better = self._is_better(score) or self._breaks_tie(score, loss)
-        at.flat = 0 if better else at.flat + 1
-        if self.plan.schedule == "plateau" and at.flat >= PLATEAU:
+        """Keep the weights if they are the best so far; what follows where they are not."""
+        at, plan, validated = self.at, self.plan, self.validate is not None
+        score = float(scores[plan.watch]) if validated else at.loss / max(1, at.items)
+        most = plan.mode == "max" and validated
+        better = at.judge(score, scores.get("loss"), validated=validated, most=most)
+        if plan.schedule == "plateau" and at.flat >= PLATEAU:
             at.factor, at.flat = at.factor / 2, 0
-        if better:
-            at.best_score, at.best_loss = score, loss
+        if 0 < plan.average <= at.stale:
+            self.average.begin()
         if better and validated:
-            at.best_epoch, self.best = at.epoch + 1, copy_weights(self.network)
-        at.stale = 0 if better or not validated else at.stale + 1
+            self.best = copy_weights(self.network)
         return better and validated
-
-    def _is_better(self, score: float) -> bool:
-        best = self.at.best_score
-        if best is None or not math.isfinite(score):
-            return math.isfinite(score)
-        return score > best if self.plan.mode == "max" and self.validate is not None else score < best
-
-    def _breaks_tie(self, score: float, loss: float | None) -> bool:
-        """Whether an equal score comes with a lower loss: a share of right answers often ties."""
-        best = self.at.best_loss
-        return score == self.at.best_score and loss is not None and best is not None and loss < best
 
     def _row(self, scores: Mapping[str, float], better: bool) -> dict[str, Value]:
         at = self.at
@@ -363,8 +355,9 @@ class _Trainer:
             Snapshot(
                 {"position": asdict(self.at), "batches": len(self.feed), "generators": numbers},
                 {
-                    **under("network", self.network.state_dict()),
+                    **under("network", self.average.trained()),
                     **under("optimizer", optimizer_tensors(self.optimizer, self.network)),
+                    **under("mean", self.average.mean),
                     **under("state", self.state or {}),
                     **under("random", tensors),
                 },

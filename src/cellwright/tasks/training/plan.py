@@ -17,14 +17,20 @@ class Plan:
     """How to train, in the words of `Estimator`'s settings.
 
     `watch` names the validation score that decides, `mode` its better end. The plateau schedule halves the
-    learning rate whenever PLATEAU epochs have brought nothing better.
+    learning rate whenever PLATEAU epochs have brought nothing better; the step schedule multiplies it by
+    `decay` after every epoch from `decay_after` on. `average`: see `averaging`; begun once so many epochs
+    have brought nothing better (NT-ASGD, Merity, Keskar & Socher 2018), 0: never.
     """
 
     epochs: int = 20
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     clip: float = 1.0
+    optimizer: str = "adamw"
     schedule: str = "cosine"
+    decay: float = 0.5
+    decay_after: int = 4
+    average: int = 0
     warmup: float = 0.05
     patience: int = 5
     watch: str = "loss"
@@ -44,16 +50,19 @@ def rate(plan: Plan, step: int, steps: int, factor: float = 1.0) -> float:
         return plan.learning_rate * (step + 1) / warm
     if plan.schedule == "cosine":
         factor = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    if plan.schedule == "step":
+        factor = plan.decay ** max(0, step * plan.epochs // max(1, steps) + 1 - plan.decay_after)
     return plan.learning_rate * factor
 
 
-def adamw(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
-    """AdamW that pulls only matrices towards zero: biases, gains and other vectors are left alone."""
+def optimizer_of(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    """AdamW or SGD that pulls only matrices towards zero: biases, gains, other vectors are left alone."""
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     matrices = [p for name, p in trained if _decays(name, p)]
     vectors = [p for name, p in trained if not _decays(name, p)]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+    make = torch.optim.SGD if plan.optimizer == "sgd" else torch.optim.AdamW
+    return make(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
