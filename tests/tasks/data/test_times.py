@@ -53,7 +53,9 @@ def write(tmp_path, *times):
 
 
 def test_times_with_and_without_an_offset_are_refused_with_their_lines(tmp_path):
-    with pytest.raises(DataError, match=r"without an offset.*\+01:00 in line 2.*in line 4, expected.*write all"):
+    with pytest.raises(
+        DataError, match=r"without an offset.*\+01:00 in line 2.*in line 4, expected.*write all"
+    ):
         read_times(*write(tmp_path, "2024-01-01 00:00+01:00", "2024-01-01 01:00Z", "2024-01-01 03:00"))
 
 

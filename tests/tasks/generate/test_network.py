@@ -93,7 +93,9 @@ def test_a_recipe_trains_at_any_size(name: str) -> None:
 
 
 def test_an_unknown_recipe_is_refused() -> None:
-    with pytest.raises(SettingError, match=r"no such recipe \(generate\): got awl, expected awd, tied, zaremba"):
+    with pytest.raises(
+        SettingError, match=r"no such recipe \(generate\): got awl, expected awd, tied, zaremba"
+    ):
         Generator.recipe("awl")
     with pytest.raises(SettingError, match="expected none for this task"):
         cw.Forecaster.recipe("awd")
