@@ -32,6 +32,8 @@ NEXT = {
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }
 
+RECIPE = "the settings of a publication (generate: awd, tied, zaremba); what is given beside them wins"
+
 
 def command(task: str, arguments: list[str]) -> Callable[..., None]:
     """The command of one task: its settings are the options."""
@@ -52,9 +54,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         resume: Annotated[bool, typer.Option("--resume", help="go on where a run in --out stopped")] = False,
         force: Annotated[bool, typer.Option("--force", help="replace a run that is in --out")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="no progress, only the results")] = False,
-        recipe: Annotated[
-            str | None, typer.Option(help=_recipes(cls), show_default=False, hidden=not cls.RECIPES)
-        ] = None,
+        recipe: Annotated[str | None, typer.Option(help=RECIPE, show_default=False)] = None,
         *,
         settings: dict[str, Any],
     ) -> None:
@@ -69,10 +69,6 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
 
     return with_settings(cls, train)
-
-
-def _recipes(cls: type[Estimator[Any, Any]]) -> str:
-    return f"published settings; what is given beside them wins ({' | '.join(sorted(cls.RECIPES))})"
 
 
 def _train(
