@@ -1,9 +1,9 @@
 """Long sequences: time and peak memory of a training step with segments and without.
 
-Every figure is of fresh processes that train a tiny shape first; what they hold then, x included, is taken
-off the peak. The loss is the sum of the last output; y, which grows with T whatever the layer does, is in the
-peak. Times are CPU time of one thread: medians of the steps of several processes, the ways in turns; the
-first step of a process, which takes its memory for the first time, is not timed.
+Each way is a fresh process that trains a tiny shape first; what it holds then, x included, is taken off the
+peak. Both take steps in turns, so that what disturbs the machine disturbs both; the first step, which takes its
+memory for the first time, is not timed. The loss is the sum of the last output; y and its gradient, which grow
+with T whatever the layer does, are in the peak. Times are medians of the CPU time of one thread.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Any
 
 import torch
 from benchmarks.kernels.memory import held_now, high_water
@@ -29,19 +29,15 @@ SHAPES = (
     ("lstm", Sizes(8_000, 16, 64, 256)),
 )
 WAYS = ("none", "sqrt")
-PER_PROCESS = 3
 
 
 def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
     """One shape both ways: milliseconds and MiB, and how many times those without segments."""
-    steps: dict[str, list[float]] = {way: [] for way in WAYS}
-    peaks: dict[str, float] = {}
-    for _ in range(-(-repetitions // PER_PROCESS)):
-        for way in WAYS:
-            found = _fresh(cell, sizes, way)
-            steps[way] += found["steps"]
-            peaks[way] = max(peaks.get(way, 0.0), found["peak"])
-    ms = {way: statistics.median(times) * 1e3 for way, times in steps.items()}
+    with ExitStack() as stack:
+        workers = {way: stack.enter_context(_worker(cell, sizes, way)) for way in WAYS}
+        found = [{way: _answer(worker) for way, worker in workers.items()} for _ in range(1 + repetitions)]
+    ms = {way: statistics.median(turn[way]["seconds"] for turn in found[1:]) * 1e3 for way in WAYS}
+    peaks = {way: found[-1][way]["peak"] for way in WAYS}
     return {
         "cell": cell,
         **asdict(sizes),
@@ -53,23 +49,31 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
     }
 
 
-def _fresh(cell: str, sizes: Sizes, way: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.layers.long_once", cell, str(sizes), way]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+def _worker(cell: str, sizes: Sizes, way: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.layers.long_way", cell, str(sizes), way]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _answer(worker: subprocess.Popen[str]) -> dict[str, float]:
+    """One step of a worker."""
+    assert worker.stdin is not None and worker.stdout is not None
+    worker.stdin.write("step\n")
+    worker.stdin.flush()
+    found: dict[str, float] = json.loads(worker.stdout.readline())
     return found
 
 
-def once(cell: str, sizes: Sizes, way: str) -> dict[str, Any]:
-    """What the fresh process does: the seconds of its steps, and the MiB of its peak."""
+def work(cell: str, sizes: Sizes, way: str) -> None:
+    """What a worker does: for each line that comes in a step, its seconds and the peak so far, in MiB."""
     torch.set_num_threads(1)
     torch.manual_seed(1)
     layer = cw.nn.Recurrent(cell, sizes.I, sizes.H, checkpoint="sqrt" if way == "sqrt" else None)
     _step(layer, torch.randn(20, sizes.B, sizes.I))
     x = torch.randn(sizes.T, sizes.B, sizes.I)
     before = held_now()
-    _, *steps = [_step(layer, x) for _ in range(1 + PER_PROCESS)]
-    return {"steps": steps, "peak": high_water() - before}
+    for _ in sys.stdin:
+        seconds = _step(layer, x)
+        print(json.dumps({"seconds": seconds, "peak": high_water() - before}), flush=True)
 
 
 def _step(layer: cw.nn.Recurrent, x: torch.Tensor) -> float:

@@ -57,7 +57,7 @@ def main(check: bool) -> int:
 
 def _long(rows: Sequence[Row]) -> Table:
     head = ("cell", "T,B,I,H", "step, ms", 'with checkpoint="sqrt"', "times as long", "peak, MiB")
-    head = (*head, 'with checkpoint="sqrt"', "of it y")
+    head = (*head, 'with checkpoint="sqrt"', "y alone")
     lines = [
         (
             *_shape(row),

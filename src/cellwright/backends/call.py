@@ -106,3 +106,10 @@ class Outcome:
     y: Tensor
     states: dict[str, Tensor]
     recorded: dict[str, Tensor]
+
+    def detached(self) -> Outcome:
+        """The same numbers without their history."""
+        states, recorded = (
+            {name: v.detach() for name, v in values.items()} for values in (self.states, self.recorded)
+        )
+        return Outcome(self.y.detach(), states, recorded)

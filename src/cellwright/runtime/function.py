@@ -104,7 +104,7 @@ def carry(
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     if call.segment:
-        y, last, before = segments.forward(segments.Task(made, call, wanted or None))
+        y, last, before, _ = segments.forward(segments.Task(made, call, wanted or None))
         return _apart([y, *last, *before])
     plan = plan_of(made, call.record)
     choice = choose(plan, call, wanted or None)

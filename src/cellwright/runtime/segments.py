@@ -1,9 +1,10 @@
 """Long sequences in bounded memory: the way back keeps the states between segments only. Floor 3.
 
-Forward, nothing is kept but the states before each segment of K steps. Back, each segment is run once more
-and then differentiated, last to first: with K = sqrt(T) what is kept beside x and y grows as sqrt(T), for one
-more forward run (Griewank 1992; for recurrent networks Gruslys et al. 2016, arXiv 1606.03401).
-Derivatives of derivatives, `torch.func` and requests for gate values take the way without segments.
+Forward, nothing is kept but the states before each segment of K steps, and the record of the last one, which
+the way back wants first. Back, every other segment is run once more and then differentiated, last to first:
+with K = sqrt(T) what is kept beside x and y grows as sqrt(T), for one more forward run (Griewank 1992; for
+recurrent networks Gruslys et al. 2016, arXiv 1606.03401). Derivatives of derivatives, `torch.func` and requests
+for gate values take the way without segments.
 """
 
 from __future__ import annotations
@@ -51,14 +52,36 @@ def run(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
     return Outcome(y, dict(zip(call.states, last, strict=True)), {})
 
 
-def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """y, the last states, and for each state what stood before every segment, [S, B, size]."""
+class Record:
+    """One segment, run so that it can be differentiated."""
+
+    def __init__(self, task: Task, piece: Call, wanted: list[bool]) -> None:
+        self.leaves = [t.detach().requires_grad_(w) for t, w in zip(piece.tensors(), wanted, strict=True)]
+        with torch.enable_grad():
+            self.out = execute(task.graph, with_tensors(piece, self.leaves), task.wanted)
+
+    def gradients(self, seeds: list[Tensor | None]) -> list[Tensor | None]:
+        """Of the leaves that want one, from those of y and of the last states. Once: the record goes."""
+        outputs = zip([self.out.y, *self.out.states.values()], seeds, strict=True)
+        return _pulled(outputs, self.leaves, create_graph=False)
+
+
+def forward(
+    task: Task, needs: list[bool] | None = None
+) -> tuple[Tensor, list[Tensor], list[Tensor], Record | None]:
+    """y, the last states, for each state what stood before every segment, [S, B, size], and with `needs` the
+    record of the last segment."""
     states, before = dict(task.call.states), []
     y: Tensor | None = None
+    record: Record | None = None
     for begin, end in task.pieces:
         before.append(states)
         into = None if y is None else y[begin:end]
-        out = execute(task.graph, cut(task.call, begin, end, states, into), task.wanted)
+        if needs is not None and end == task.call.x.shape[0]:
+            record = Record(task, cut(task.call, begin, end, states), _with_states(task.call, needs))
+            out = record.out.detached()
+        else:
+            out = execute(task.graph, cut(task.call, begin, end, states, into), task.wanted)
         states = out.states
         y = _room(task.call.x.shape[0], out.y) if y is None else y
         if out.y is not into:
@@ -66,7 +89,7 @@ def forward(task: Task) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     if y is None:
         y = execute(task.graph, cut(task.call, 0, 0, states), task.wanted).y
     kept = [torch.stack([s[name] for s in before]) if before else v[None][:0] for name, v in states.items()]
-    return y, list(states.values()), kept
+    return y, list(states.values()), kept, record
 
 
 def _room(steps: int, like: Tensor) -> Tensor:
@@ -76,9 +99,16 @@ def _room(steps: int, like: Tensor) -> Tensor:
     return BLOCKS.take(shape, like.dtype) if known else like.new_empty(shape)
 
 
-def backward(task: Task, before: list[Tensor], seeds: list[Tensor | None], needs: list[bool]) -> list[Tensor]:
-    """The gradients of the tensors of the call that need one, from those of y and of the last states."""
-    call, kinds = task.call, _kinds(task.call)
+def backward(
+    task: Task,
+    before: list[Tensor],
+    seeds: list[Tensor | None],
+    needs: list[bool],
+    record: Record | None = None,
+) -> list[Tensor]:
+    """The gradients of the tensors of the call that need one, from those of y and of the last states; with
+    the record of the last segment, if there is one."""
+    call, kinds, wanted = task.call, _kinds(task.call), _with_states(task.call, needs)
     total = [
         torch.zeros_like(t, memory_format=torch.contiguous_format) if need or kind == "state" else t[:0]
         for t, need, kind in zip(call.tensors(), needs, kinds, strict=True)
@@ -87,8 +117,8 @@ def backward(task: Task, before: list[Tensor], seeds: list[Tensor | None], needs
     for place, (begin, end) in reversed(list(enumerate(task.pieces))):
         states = {name: v[place] for name, v in zip(call.states, before, strict=True)}
         seed = [None if dy is None else dy[begin:end], *later]
-        wanted = [need or kind == "state" for need, kind in zip(needs, kinds, strict=True)]
-        found = _gradients(task, cut(call, begin, end, states), seed, wanted)
+        segment = record or Record(task, cut(call, begin, end, states), wanted)
+        record, found = None, segment.gradients(seed)
         later = [g for g, kind in zip(found, kinds, strict=True) if kind == "state"]
         for whole, gradient, kind in zip(total, found, kinds, strict=True):
             if gradient is not None and kind == "timed":
@@ -109,15 +139,9 @@ def _kinds(call: Call) -> list[str]:
     return [kind for kind, count in (*names, ("fixed", fixed)) for _ in range(count)]
 
 
-def _gradients(
-    task: Task, piece: Call, seeds: list[Tensor | None], wanted: list[bool]
-) -> list[Tensor | None]:
-    """One segment, run again and differentiated."""
-    leaves = [t.detach().requires_grad_(w) for t, w in zip(piece.tensors(), wanted, strict=True)]
-    with torch.enable_grad():
-        out = execute(task.graph, with_tensors(piece, leaves), task.wanted)
-    outputs = zip([out.y, *out.states.values()], seeds, strict=True)
-    return _pulled(outputs, leaves, create_graph=False)
+def _with_states(call: Call, needs: list[bool]) -> list[bool]:
+    """Which tensors of a segment have a gradient to find: the states always, for the segment before it."""
+    return [need or kind == "state" for need, kind in zip(needs, _kinds(call), strict=True)]
 
 
 def _pulled(
@@ -138,7 +162,7 @@ class _Segmented(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, task: Task, *tensors: Tensor) -> tuple[Tensor, ...]:
-        y, last, before = forward(task)
+        y, last, before, ctx.record = forward(task, list(ctx.needs_input_grad[1:]))
         device = task.call.x.device.type
         ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
         ctx.graph, ctx.wanted, ctx.before = task.graph, task.wanted, len(before)
@@ -155,7 +179,8 @@ class _Segmented(torch.autograd.Function):
         with torch.autocast(device, dtype=dtype, enabled=enabled):
             if torch.is_grad_enabled():
                 return (None, *_twice(task, tensors, seeds))
-            found = backward(task, list(before), list(seeds), list(ctx.needs_input_grad[1:]))
+            record, ctx.record = ctx.record, None
+            found = backward(task, list(before), list(seeds), list(ctx.needs_input_grad[1:]), record)
             return (
                 None,
                 *(g if need else None for g, need in zip(found, ctx.needs_input_grad[1:], strict=True)),
