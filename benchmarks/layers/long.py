@@ -1,9 +1,10 @@
 """Long sequences: time and peak memory of a training step with segments and without.
 
 Each way is a fresh process that trains a tiny shape first; what it holds then, x included, is taken off the
-peak. Both take steps in turns, so that what disturbs the machine disturbs both; the first step, which takes its
-memory for the first time, is not timed. The loss is the sum of the last output; y and its gradient, which grow
-with T whatever the layer does, are in the peak. Times are medians of the CPU time of one thread.
+peak. Both take steps in turns, so that what disturbs the machine disturbs both; the first step, which takes
+its memory for the first time, is not timed. A step is forward and back to x and to every weight, the loss the
+sum of the last output; y and the gradients of y and x grow with T whatever the layer does: `ends_mib`. Times
+are medians of the CPU time of one thread.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from cellwright.testing.speed import Sizes
 
 SHAPES = (
     *((cell, Sizes(steps, 8, 16, 64)) for cell in ("lstm", "gru") for steps in (1_000, 10_000, 100_000)),
+    ("lstm", Sizes(100_000, 4, 64, 128)),
     ("lstm", Sizes(1_000_000, 1, 8, 16)),
     ("lstm", Sizes(8_000, 16, 64, 256)),
 )
@@ -43,7 +45,7 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
         **asdict(sizes),
         "ms": {way: round(value, 1) for way, value in ms.items()},
         "peak_mib": {way: round(value, 1) for way, value in peaks.items()},
-        "y_mib": round(sizes.T * sizes.B * sizes.H * 4 / 2**20, 1),
+        "ends_mib": round(sizes.T * sizes.B * (2 * sizes.H + sizes.I) * 4 / 2**20, 1),
         "times_as_long": round(ms["sqrt"] / ms["none"], 3),
         "times_as_much": round(peaks["sqrt"] / peaks["none"], 3),
     }
@@ -69,7 +71,7 @@ def work(cell: str, sizes: Sizes, way: str) -> None:
     torch.manual_seed(1)
     layer = cw.nn.Recurrent(cell, sizes.I, sizes.H, checkpoint="sqrt" if way == "sqrt" else None)
     _step(layer, torch.randn(20, sizes.B, sizes.I))
-    x = torch.randn(sizes.T, sizes.B, sizes.I)
+    x = torch.randn(sizes.T, sizes.B, sizes.I, requires_grad=True)
     before = held_now()
     for _ in sys.stdin:
         seconds = _step(layer, x)
@@ -79,6 +81,5 @@ def work(cell: str, sizes: Sizes, way: str) -> None:
 def _step(layer: cw.nn.Recurrent, x: torch.Tensor) -> float:
     """One training step; the CPU seconds it took."""
     begin = time.process_time()
-    layer.zero_grad()
-    layer(x)[0][-1].sum().backward()
+    torch.autograd.grad(layer(x)[0][-1].sum(), [*layer.parameters(), *([x] if x.requires_grad else [])])
     return time.process_time() - begin

@@ -57,14 +57,14 @@ def main(check: bool) -> int:
 
 def _long(rows: Sequence[Row]) -> Table:
     head = ("cell", "T,B,I,H", "step, ms", 'with checkpoint="sqrt"', "times as long", "peak, MiB")
-    head = (*head, 'with checkpoint="sqrt"', "y alone")
+    head = (*head, 'with checkpoint="sqrt"', "y, dy, dx alone")
     lines = [
         (
             *_shape(row),
             *(number(row["ms"][way], 4) for way in ("none", "sqrt")),
             number(row["times_as_long"], 3),
             *(number(row["peak_mib"][way], 4) for way in ("none", "sqrt")),
-            number(row["y_mib"], 4),
+            number(row["ends_mib"], 4),
         )
         for row in rows
     ]
@@ -79,7 +79,7 @@ def _long(rows: Sequence[Row]) -> Table:
 
 
 def _growth(rows: Sequence[Row]) -> list[Bar]:
-    """Between the shortest and the longest of sequences that differ in T alone: what is held beside y."""
+    """Between the shortest and the longest of sequences that differ in T alone: what is held beside them."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["cell"], row["B"], row["I"], row["H"]), []).append(row)
@@ -89,10 +89,10 @@ def _growth(rows: Sequence[Row]) -> list[Bar]:
         if first["T"] == last["T"]:
             continue
         aim = math.sqrt(last["T"] / first["T"])
-        beside = [row["peak_mib"]["sqrt"] - row["y_mib"] for row in (first, last)]
-        what = f"{_cell(last)}: memory beside y grows at most {number(aim, 3)} times, from T = {first['T']:,}"
+        beside = [row["peak_mib"]["sqrt"] - row["ends_mib"] for row in (first, last)]
+        what = f"{_cell(last)}, T = {first['T']:,} to {last['T']:,}: memory beside y, dy and dx"
         found = f"{number(beside[0], 3)} to {number(beside[1], 3)} MiB"
-        bars.append(Bar(f"{what} to {last['T']:,}", found, beside[1] <= aim * beside[0]))
+        bars.append(Bar(f"{what} grows at most {number(aim, 3)} times", found, beside[1] <= aim * beside[0]))
     return bars
 
 

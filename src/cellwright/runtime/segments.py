@@ -3,8 +3,8 @@
 Forward, nothing is kept but the states before each segment of K steps, and the record of the last one, which
 the way back wants first. Back, every other segment is run once more and then differentiated, last to first:
 with K = sqrt(T) what is kept beside x and y grows as sqrt(T), for one more forward run (Griewank 1992; for
-recurrent networks Gruslys et al. 2016, arXiv 1606.03401). Derivatives of derivatives, `torch.func` and requests
-for gate values take the way without segments.
+recurrent networks Gruslys et al. 2016, arXiv 1606.03401). Derivatives of derivatives, `torch.func` and gate
+values take the way without segments.
 """
 
 from __future__ import annotations
