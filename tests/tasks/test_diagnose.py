@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import cellwright as cw
 from cellwright.tasks.diagnose import CHECKS, Diagnosis, diagnose, lines
+from cellwright.tasks.training.figures import figures
 from cellwright.tasks.training.history import History
 from cellwright.tasks.training.run import Run
 
@@ -78,7 +80,7 @@ def changed(**columns: list[float] | float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "rows", "words"),
     [
-        ("exploding", changed(grad_norm_max=[2.0, 2.0, 400.0, 2.0]), "in epoch 3 the longest gradient was 400, 800 times"),
+        ("exploding", changed(grad_norm_max=[2.0, 2.0, 400.0, 2.0]), "in epoch 3 the longest gradient was 400, 800 times the median; the clip at 1 shortened 10% of the steps there"),
         ("clipping", changed(clipped=0.8), "the clip at 1 shortened 80% of the steps"),
         ("vanishing", changed(inside_reach=1e-12), "about 7 steps back"),
         ("saturated gates", changed(inside_stuck=0.6), "60% of the units are at one end"),
@@ -161,6 +163,48 @@ def test_really_over_fitted(tmp_path: Path) -> None:
     ).fit(texts, labels)  # fmt: skip
     model.save(tmp_path / "run")
     assert "over-fitting" in names(diagnose(tmp_path / "run"))
+
+
+def _layer(cell: str, **weights: float) -> cw.nn.Recurrent:
+    """A layer, biases of ten of its units filled, a matrix made shorter."""
+    torch.manual_seed(0)
+    layer = cw.nn.Recurrent(cell, 3, 16)
+    with torch.no_grad():
+        for name, value in weights.items():
+            own = layer.weights(0)[name]
+            own.mul_(value) if name.startswith("U") else own[:10].fill_(value)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("name", "sick", "healthy"),
+    [
+        ("vanishing", ("elman", {"U": 0.4}), ("lstm", {})),
+        ("vanishing", ("lstm", {"b_f": -6.0, "U_g": 0.1}), ("lstm", {})),
+        ("saturated gates", ("gru", {"b_r": 20.0}), ("gru", {})),
+        ("dead units", ("lstm", {"b_o": -20.0}), ("lstm", {"b_o": 0.0})),
+        ("forget bias too low", ("lstm", {"b_f": -3.0}), ("lstm", {})),
+    ],
+)
+def test_planted_networks(finished: Path, tmp_path: Path, name: str, sick, healthy) -> None:
+    """The ill is in the weights; what the history would say of it is measured."""
+    x = torch.randn(60, 6, 3)
+    for k, (cell, weights) in enumerate((sick, healthy)):
+        found = {f"inside_{n}": v for n, v in figures(_layer(cell, **weights), x).items()}
+        (tmp_path / str(k)).mkdir()
+        said = planted(finished, tmp_path / str(k), [row | found for row in HEALTHY])
+        assert (name in names(said)) == (k == 0), list(lines(said))
+
+
+def test_really_clipped_unfinished_and_beaten(finished: Path, tmp_path: Path) -> None:
+    """A pure wave is repeated by the seasonal naive without a fault; three epochs are too few; a tiny clip."""
+    assert {"a baseline not beaten", "stopped too early"} <= set(names(diagnose(finished)))
+    assert "clipping" not in names(diagnose(finished))
+    wave = 10 + np.sin(np.arange(80) * 2 * np.pi / 8)
+    model = cw.Forecaster(horizon=4, season=8, window=12, units=5, epochs=1, clip=1e-4).fit(wave)
+    model.save(tmp_path / "clipped")
+    found = diagnose(tmp_path / "clipped")
+    assert "the clip at 0.0001 shortened 100% of the steps" in found.findings[0].evidence
 
 
 def test_no_run(tmp_path: Path) -> None:

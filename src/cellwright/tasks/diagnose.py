@@ -124,9 +124,17 @@ def _exploding(record: Record) -> Finding | None:
     k = epochs[-1]
     evidence = (
         f"in epoch {k + 1} the longest gradient was {number(largest[k], 3)}, "
-        f"{number(largest[k] / middle[k], 2)} times the median"
+        f"{number(largest[k] / middle[k], 2)} times the median; {_acted(record, k)}"
     )
     return Finding("exploding", evidence, cure)
+
+
+def _acted(record: Record, epoch: int) -> str:
+    """How often the clip came between."""
+    clip, shares = record.settings.get("clip"), record.numbers("clipped")
+    if not clip or not math.isfinite(shares[epoch]):
+        return "nothing clipped it"
+    return f"the clip at {number(clip)} shortened {shares[epoch]:.0%} of the steps there"
 
 
 def _clipping(record: Record) -> Finding | None:

@@ -217,3 +217,11 @@ def test_a_long_input_in_columns(browser: Browser, tmp_path: Path) -> None:
     browser.press("End")
     browser.wait(f"{READY}.startsWith('{len(data['steps']) - 1} ')")
     assert browser.said == []
+
+
+def test_a_unit_that_follows_something_is_pressed_by_keyboard(shown: Browser, opened) -> None:
+    found = opened[1]["neurons"][0]
+    shown.value("document.querySelector('button.follow').focus()")
+    shown.press("Enter")
+    shown.wait(f"{READY}.split(' ')[1] === '{found['unit']}'")
+    assert shown.value("document.getElementById('colour').value") == found["value"]

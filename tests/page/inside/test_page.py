@@ -8,6 +8,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+from cellwright.inspect.properties import signal_properties, text_properties
 from cellwright.page.inside import page
 from cellwright.page.inside.page import script
 from cellwright.page.inside.words import WORDS
@@ -60,11 +61,10 @@ def test_every_word_is_there_in_both_languages(opened) -> None:
     reader = read(page(opened[1]))
     used = {a["data-word"] for _, a in reader.tags if "data-word" in a}
     assert used <= set(WORDS)
-    assert used | set(re.findall(r'word\("(\w+)"\)', script())) | {
-        "no_script",
-        "notes",
-        "input_signal",
-    } >= set(WORDS)
+    properties = {*text_properties("a"), *signal_properties([0.0, 1.0])}
+    assert properties <= set(WORDS)
+    elsewhere = properties | {"no_script", "notes", "input_signal"}
+    assert used | set(re.findall(r'word\("(\w+)"\)', script())) | elsewhere >= set(WORDS)
     for english, chinese in WORDS.values():
         assert english and re.search(r"[\u4e00-\u9fff]", chinese)
 

@@ -69,11 +69,19 @@ def _both(pair: Sequence[str]) -> Markup:
     return el("span", pair[0], data_both=json.dumps(list(pair), ensure_ascii=False))
 
 
-def _cell(data: Data) -> str:
+def _cell(data: Data) -> Markup:
     cell = data["cell"]
-    where = f", layer {cell['layer'] + 1} of {cell['layers']}" if cell["layers"] > 1 else ""
-    back = ", reading backwards" if cell["reverse"] else ""
-    return f"{cell['name']}, {cell['units']} units{where}{back}"
+    many, two = cell["layers"] > 1, cell["directions"] > 1
+    where = f", layer {cell['layer'] + 1} of {cell['layers']}" if many else ""
+    back = (", reading backwards" if cell["reverse"] else ", reading forwards") if two else ""
+    there = f"，第 {cell['layer'] + 1} 层（共 {cell['layers']} 层）" if many else ""
+    read = ("，反向读取" if cell["reverse"] else "，正向读取") if two else ""
+    return _both(
+        (
+            f"{cell['name']}, {cell['units']} units{where}{back}",
+            f"{cell['name']}，{cell['units']} 个单元{there}{read}",
+        )
+    )
 
 
 def _part(name: str, *body: Child, about: str = "") -> Markup:
@@ -215,22 +223,35 @@ def _key(name: Child, look: str, kind: str = "") -> Markup:
 
 
 def _neurons(data: Data) -> Markup:
-    rows = [
-        el(
-            "tr",
-            el("th", row["property"], scope="row"),
-            el("td", _named(row["value"])),
-            el("td", row["unit"], class_="n"),
-            el("td", number(row["correlation"], 3), class_="n"),
-            data_unit=row["unit"],
-            data_value=row["value"],
-            tabindex=0,
-        )
-        for row in data["neurons"]
-    ]
-    head = el("tr", _heads(("property", "value"), ("unit", "correlation")))
-    table = el("table", el("thead", head), el("tbody", rows))
+    by_property: dict[str, list[Markup]] = {}
+    for row in data["neurons"]:
+        by_property.setdefault(row["property"], []).append(el("td", _follower(row)))
+    rows = [el("tr", el("th", _property(name), scope="row"), units) for name, units in by_property.items()]
+    widest = max(map(len, by_property.values()))
+    spread = el("th", _word("followers"), scope="colgroup", colspan=widest)
+    table = el("table", el("thead", el("tr", _heads(("property",), ()), spread)), el("tbody", rows))
     return _part("neurons", scroll(table, "units that follow something"), about="neurons_about")
+
+
+def _follower(row: Mapping[str, Any]) -> Markup:
+    """A unit, to be pressed."""
+    correlation = el("span", number(row["correlation"], 2))
+    return el(
+        "button",
+        _named(row["value"]),
+        f" {row['unit']}",
+        correlation,
+        type="button",
+        class_="follow",
+        data_unit=row["unit"],
+        data_value=row["value"],
+    )
+
+
+def _property(name: str) -> list[Markup]:
+    """A property's name, after that of its channel."""
+    channel, _, kind = name.rpartition(": ")
+    return [Markup(el("span", f"{channel}: ")) if channel else Markup(""), _word(kind)]
 
 
 def _health(data: Data) -> Markup:

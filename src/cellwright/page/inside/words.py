@@ -42,7 +42,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "flow": ("How the gradient comes back", "梯度如何传回来"),
     "flow_about": (
         "The length of the gradient of what the network says, with respect to the states after each step.",
-        "网络的结果对每一步之后状态的梯度长度。",
+        "网络所给结果对每一步之后状态的梯度的长度。",
     ),
     "unrolled": ("Unrolled around this step", "在这一步附近展开"),
     "unrolled_about": (
@@ -60,13 +60,26 @@ WORDS: dict[str, tuple[str, str]] = {
     "untrained": ("untrained", "未训练"),
     "neurons": ("Units that follow something", "跟随某种性质的单元"),
     "neurons_about": (
-        "The units whose values go up and down with a property of the input, on this input alone. Click to "
-        "see one.",
-        "数值随输入的某种性质起落的单元（只看这一个输入）。点击可查看。",
+        "The units whose values go up and down with a property of the input, on this input alone, and the "
+        "correlation. Press one to see it.",
+        "数值随输入的某种性质起落的单元及其相关系数（只看这一个输入）。点击可查看。",
     ),
     "property": ("property", "性质"),
     "value": ("value", "量"),
-    "correlation": ("correlation", "相关"),
+    "followers": ("units that follow it", "跟随它的单元"),
+    "in quotes": ("in quotes", "引号内"),
+    "bracket depth": ("bracket depth", "括号深度"),
+    "line length": ("line length", "行内位置"),
+    "word length": ("word length", "词内位置"),
+    "capital": ("capital", "大写字母"),
+    "digit": ("digit", "数字"),
+    "space": ("space", "空白"),
+    "punctuation": ("punctuation", "标点"),
+    "level": ("level", "数值"),
+    "change": ("change", "变化"),
+    "trend": ("trend", "趋势"),
+    "spread": ("spread", "波动"),
+    "time": ("time", "时间"),
     "health": ("Saturation", "饱和"),
     "health_about": (
         "Low and high: the share of values within 5 % of an end of the range. Stuck: units at one end in "
