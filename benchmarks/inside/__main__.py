@@ -1,4 +1,4 @@
-"""What looking inside costs: a recording beside a plain forward, a page in a browser; and memory as `describe` says.
+"""What looking inside costs: a recording beside a forward, a page in a browser; memory beside `describe`.
 
     python -m benchmarks.inside CASE [CASE ...] [--repetitions N] [--threads N] [--out FILE]
 

@@ -1,7 +1,7 @@
-"""The memory of a training step as `cw.describe(layer).memory(T, B)` says it, beside the peak of a fresh process.
+"""The memory of a training step as `cw.describe(layer).memory(T, B)` says it, beside a fresh process's peak.
 
-Counted are weights, gradients, AdamW's moments and what the layer keeps for the way back. The peak has also what lives
-for a moment: the output, its gradient, work space.
+Counted are weights, gradients, AdamW's moments and what the layer keeps for the way back. The peak has also
+what lives for a moment: the output, its gradient, work space.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from benchmarks.kernels.rows import ROOT, Row
 import cellwright as cw
 
 SHAPES = (
-    ("lstm", 100, 32, 64, 128), ("lstm", 200, 32, 256, 512), ("gru", 100, 64, 128, 256), ("elman", 500, 32, 64, 256),
-    ("slstm", 100, 32, 64, 256), ("lstm", 1000, 16, 32, 128),
+    ("lstm", 100, 32, 64, 128), ("lstm", 200, 32, 256, 512), ("gru", 100, 64, 128, 256),
+    ("elman", 500, 32, 64, 256), ("slstm", 100, 32, 64, 256), ("lstm", 1000, 16, 32, 128),
 )  # fmt: skip
 Shape = tuple[str, int, int, int, int]
 
@@ -30,9 +30,13 @@ def rows(repetitions: int, shapes: Sequence[Shape] = SHAPES) -> Iterator[Row]:
         peak = _fresh((name, T, B, I, H))
         yield {
             "cell": name, "T": T, "B": B, "I": I, "H": H,
-            "mib": {"counted": round(said.total / 2**20, 2), "kept": round(said.kept / 2**20, 2), "peak": peak},
+            "mib": {"counted": _mib(said.total), "kept": _mib(said.kept), "peak": peak},
             "peak_by_counted": round(peak * 2**20 / said.total, 2),
         }  # fmt: skip
+
+
+def _mib(size: int) -> float:
+    return round(size / 2**20, 2)
 
 
 def _fresh(shape: Shape) -> float:

@@ -42,8 +42,8 @@ class Matrix:
 class Memory:
     """Bytes that training takes from the forward pass to the step of the optimiser.
 
-    The peak of a process lies above their sum by what lives for a moment (the output, its gradient, work space):
-    measured, 1.2 to 1.6 times (`python -m benchmarks.inside memory`).
+    The peak of a process lies above their sum by what lives for a moment (the output, its gradient, work
+    space): measured, 1.2 to 1.6 times (`python -m benchmarks.inside memory`).
 
     Attributes:
         weights: of the parameters.
