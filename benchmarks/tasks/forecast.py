@@ -93,7 +93,7 @@ def _scaled_mse(model: cw.Forecaster, series: Any) -> dict[str, float]:
     series, test = series.only, test.spans[0]
     targets = train.spans[0].targets
     spread = dict(zip(series.names, targets.std(axis=0), strict=True))
-    table = model.backtest(test.series).filter(pl.col("origin") >= pl.lit(series.stamps[test.first]))
+    table = model.hindcast(test.series).filter(pl.col("origin") >= pl.lit(series.stamps[test.first]))
     errors = (table["truth"] - table["forecast"]).to_numpy()
     units = np.array([spread[name] for name in table["target"]])
     origins = np.arange(test.first, len(series) - 24 + 1)[:, None] + np.arange(24)

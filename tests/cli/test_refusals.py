@@ -178,7 +178,6 @@ SETTINGS = (
 
 WORDS = (
     Refusal("unknown verb", "trian classify texts.csv", ("no such verb", "trian", "did you mean train?")),
-    Refusal("a verb of later", "tune runs/classify", ("the verb tune is not in this version yet",)),
     Refusal("unknown task", "train clasify texts.csv", ("no such task", "clasify", "did you mean classify?")),
     Refusal("a task of later", "train caption a.csv", ("the task caption is not in this version yet", "forecast, classify, tag, generate, translate")),
     Refusal("no task", "train", ("the task is missing", "forecast, classify, tag, generate")),

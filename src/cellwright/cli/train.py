@@ -18,9 +18,12 @@ from cellwright.cli.options import with_settings
 from cellwright.cli.reading import machinery, many, run_folder, sizes, test_part
 from cellwright.cli.scores import score_table
 from cellwright.errors import RunError
+from cellwright.page.numbers import number
 from cellwright.tasks import report
 from cellwright.tasks.base import Estimator
+from cellwright.tasks.forecast.rolling import means
 from cellwright.tasks.load import task_class
+from cellwright.tasks.report.verdict import method_name
 from cellwright.tasks.training.run import Run
 from cellwright.tasks.training.settings import fields
 
@@ -98,6 +101,9 @@ def _with_started(cls: type[Estimator[Any, Any]], run: Run, given: Mapping[str, 
 def _results(estimator: Estimator[Any, Any], run: Path, page: Path, data: str) -> None:
     metrics = estimator.metrics_
     score_table(str(estimator.cell), metrics)
+    if rolled := metrics.get("examples", {}).get("backtest"):
+        said = ", ".join(f"{method_name(name)} {number(v)}" for name, v in means(rolled, "mase").items())
+        print(f"rolling origin, {many(len(rolled), 'time')}, mean MASE: {said}")
     epochs = many(metrics["epochs"], "epoch")
     print(f"{metrics['parameters']:,} parameters, {epochs}, {metrics['seconds']:.1f} s")
     print(f"run   {run}")

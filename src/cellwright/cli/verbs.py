@@ -48,6 +48,7 @@ VERBS = (
     Row("generate", "let a trained text model write", MODELS),
     Row("stream", "let a trained model answer live: a line in, a line out", MODELS),
     Row("compare", "train several cells on one split, and print one table", MODELS),
+    Row("tune", "choose cell, units, layers, dropout and learning rate by cross-validation", MODELS),
     Row("inspect", "the gates of a trained model on one input, as a page to step through", LOOKING),
     Row("show", "a cell as equations, as LaTeX, drawn, or as the code that runs", LOOKING),
     Row("describe", "parameters, multiply-adds and memory; a cell beside others", LOOKING),
@@ -63,8 +64,7 @@ TASKS = (
     Row("generate", "more text like a text file"),
     Row("translate", "sentences of another language (two files of lines, or two columns)"),
 )
-WITH_TASK = ("train", "compare")
-LATER_VERBS = ("tune",)
+WITH_TASK = ("train", "compare", "tune")
 LATER_TASKS = ("transcribe", "caption", "answer")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
@@ -78,7 +78,7 @@ def find(arguments: list[str]) -> Command:
     if not arguments or arguments[0] in HELP:
         return Command("cellwright", ABOUT, ["--help"], rows=VERBS)
     name = "version" if arguments[0] == "--version" else arguments[0]
-    verb, rest = _row("verb", name, VERBS, LATER_VERBS, "cellwright --help"), arguments[1:]
+    verb, rest = _row("verb", name, VERBS, (), "cellwright --help"), arguments[1:]
     typed = f"cellwright {verb.name}"
     if verb.name not in WITH_TASK:
         return _built(verb, typed, rest)

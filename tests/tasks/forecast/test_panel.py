@@ -71,7 +71,7 @@ class TestLong:
         assert model.predict().shape == (2, 3, 1)
         model.save(tmp_path / "run")
         assert cw.Forecaster.load(tmp_path / "run").forecast().equals(table)
-        assert set(model.backtest(frame)["store"]) == {"a", "b"}
+        assert set(model.hindcast(frame)["store"]) == {"a", "b"}
 
     def test_a_series_that_training_has_not_seen(self):
         frame = long()

@@ -223,7 +223,7 @@ class TestTrained:
     def test_a_backtest_puts_forecasts_beside_the_truth(self):
         frame = monthly(wave(120))
         model = small(season=0).fit(frame, test=0.2)
-        table = model.backtest(frame)
+        table = model.hindcast(frame)
         assert table.columns == ["origin", "month", "step", "target", "truth", "forecast"]
         row = table.filter((pl.col("step") == 3) & (pl.col("origin").cast(pl.String) == "2008-01-01"))
         assert str(row["month"][0]) == "2008-03-01"

@@ -28,6 +28,7 @@ from cellwright.tasks.classify import code
 from cellwright.tasks.classify.examples import Examples, as_array, from_json, normal
 from cellwright.tasks.classify.live import LiveSeries, LiveTexts
 from cellwright.tasks.classify.read import read
+from cellwright.tasks.data.split import split_examples
 from cellwright.tasks.metrics import accuracy, confusion, macro_f1
 from cellwright.tasks.networks import (
     POOLINGS,
@@ -157,6 +158,13 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     def hold_out(self, part: Examples, share: float) -> tuple[Examples, Examples]:
         """Each class in proportion; a class of one example stays in the rest."""
         return part.split(share, self.seed)
+
+    def folds(self, part: Examples, count: int) -> list[tuple[Examples, Examples]]:
+        """Cross-validation: (rest, held out) for each of `count` parts, each class in proportion."""
+        labels = [str(label) for label in part.known()]
+        places = split_examples(len(part), labels, (1 / count,) * count, self.seed)
+        every = range(len(part))
+        return [(part.some(set(every) - set(held.tolist())), part.some(held)) for held in places]
 
     def learn(self, train: Examples) -> Facts:
         """The classes, and the vocabulary or the scales."""

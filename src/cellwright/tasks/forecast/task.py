@@ -27,6 +27,7 @@ from cellwright.tasks.forecast.live import LiveForecast
 from cellwright.tasks.forecast.network import ForecastNetwork, PerceptronForecast, RecurrentForecast
 from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of
 from cellwright.tasks.forecast.read import Reading, read
+from cellwright.tasks.forecast.rolling import backtest, rolling
 from cellwright.tasks.forecast.score import coverages, naive, scores
 from cellwright.tasks.forecast.series import Floats, Panel, Part, Series, whole
 from cellwright.tasks.forecast.settings import Columns, shares_of
@@ -87,6 +88,9 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         "auto",
         "train once more with the validation part, as long as was best; auto: below 2000 rows",
         choices=("auto", "yes", "no"),
+    )
+    backtest: int = setting(
+        0, "train anew at so many times of the past and score what followed (rolling origin); 0: no", min=0
     )
     steps: int = setting(0, "batches in an epoch; 0: one pass, but 5 to 100", min=0)
     units: int = with_default(Estimator, "units", 64)
@@ -149,11 +153,8 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         panel = self._panel(X)
         return show.future(panel, *self._ahead(panel))
 
-    def backtest(self, X: Any) -> pl.DataFrame:
-        """The trained network's forecasts of X itself, from every origin (4096 at most, evenly spaced).
-
-        Returns:
-            A row for each origin, step and target; see `show.past`.
+    def hindcast(self, X: Any) -> pl.DataFrame:
+        """The network's forecasts of X itself, from every origin (4096 at most, evenly spaced): `show.past`.
 
         Raises:
             DataError: as `predict`.
@@ -188,6 +189,14 @@ class Forecaster(Columns, Estimator[Part, Windows]):
             extent = Extent(self.window, horizon, self.season)
             raise learnt.too_short(first, f"with {held} of them held out", rows, least, extent)
         return part.cut(held)
+
+    def folds(self, part: Part, count: int) -> list[tuple[Part, Part]]:
+        """Rolling origin: what was known at each of `count` times, and the rows from there to the next one.
+
+        Raises:
+            DataError: too few rows for one of them.
+        """
+        return rolling(part, count, learnt.horizon_of(self.horizon, part.panel.first.step))
 
     def learn(self, train: Part) -> Facts:
         """Season, window, simple forecasts, scales: from the training part. And where the data end."""
@@ -289,7 +298,10 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         every = np.arange(len(windows))
         baseline = naive(windows, every, extent.season)
         forecasts, bounds = self._forecasts(network, windows, every)
-        return {"forecasts": show.picture(held.panel, windows, forecasts, baseline, bounds)}
+        found: dict[str, Any] = {"forecasts": show.picture(held.panel, windows, forecasts, baseline, bounds)}
+        if self.backtest:
+            found["backtest"] = backtest(self, whole(held.panel), self.backtest)
+        return found
 
     @property
     def _fed(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
 from cellwright.tasks.report.classes import confusion, predictions
-from cellwright.tasks.report.forecasts import forecasts
+from cellwright.tasks.report.forecasts import backtest, forecasts
 from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
 from cellwright.tasks.report.translations import alignments, translations
@@ -22,6 +22,7 @@ Renderer = Callable[[Any], Markup]
 
 RENDERERS: dict[str, Renderer] = {
     "forecasts": forecasts,
+    "backtest": backtest,
     "confusion": confusion,
     "predictions": predictions,
     "chunks": chunks,

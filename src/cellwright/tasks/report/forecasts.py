@@ -4,6 +4,8 @@
 
 `steps` names every step (a date, a number); a value that is not there is None. `bounds` holds for each per
 cent the lower and the upper line; they are drawn as areas.
+
+    backtest    [{"from", "rows", "scores": {method: {"mase", ...}}}, ...]
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from typing import Any
 from cellwright.page.chart import Band, Chart, Line, line_chart
 from cellwright.page.markup import Markup, el
 from cellwright.page.numbers import number
+from cellwright.page.shell import scroll
+from cellwright.tasks.report.verdict import method_name
 
 FEW, MANY = 3, 9
 STAMP = re.compile(r"\d{4}-\d\d(-\d\d)?")
@@ -43,6 +47,30 @@ def _chart(one: Mapping[str, Any]) -> Chart:
         marks=[(float(at), "origin") for at in one.get("origins", [])],
         bands=[Band(f"{share} % of what may come", *sides) for share, sides in bounds],
         about=f"{len(known)} forecast values from {number(min(known))} to {number(max(known))}.",
+    )
+
+
+def backtest(data: Sequence[Mapping[str, Any]]) -> Markup:
+    """The MASE of every method at every time of a rolling origin, and their means."""
+    methods = list(data[0]["scores"])
+    head = [el("th", text, scope="col", class_="n") for text in ("from", *map(method_name, methods))]
+    columns = {name: [one["scores"].get(name, {}).get("mase") for one in data] for name in methods}
+    rows = [
+        el(
+            "tr",
+            el("td", one["from"], class_="n"),
+            [el("td", number(columns[n][k]), class_="n") for n in methods],
+        )
+        for k, one in enumerate(data)
+    ]
+    means = [None if None in found else sum(found) / len(found) for found in columns.values()]
+    last = el(
+        "tr", el("th", "mean", scope="row"), [el("td", number(v), class_="n") for v in means], class_="ours"
+    )
+    table = el("table", el("thead", el("tr", head)), el("tbody", rows, last))
+    says = "Trained anew at each time on the rows before it; scored (MASE) on the rows up to the next."
+    return el(
+        "div", el("h3", "Rolling origin"), el("p", says, class_="muted note"), scroll(table, "Rolling origin")
     )
 
 
