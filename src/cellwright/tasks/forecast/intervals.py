@@ -24,10 +24,13 @@ WORTH = 0.005  # by which share a network must lessen the error to be believed
 TINY = 1e-6
 
 
-def calibrate(network: ForecastNetwork, windows: Windows, places: Ints) -> None:
-    """Set the network's trust, unit and factors by its forecasts from some origins of the validation part."""
+def calibrate(network: ForecastNetwork, windows: Windows, places: Ints, *, believed: bool = False) -> None:
+    """Set the network's trust, unit and factors by its forecasts from some origins of the validation part.
+
+    A network that is `believed` keeps its trust.
+    """
     truth = _answers(windows, places)  # [horizon, N, K]
-    if isinstance(network.output, Point):
+    if isinstance(network.output, Point) and not believed:
         network.trust.fill_(1.0)
         middle, _ = said(network, windows, places)
         network.trust.copy_(torch.from_numpy(_trust(truth, middle)))

@@ -16,6 +16,8 @@ from scipy.stats import t as student
 from torch import Tensor
 from torch.nn import functional as F
 
+from cellwright.errors import DataError
+from cellwright.tasks.forecast.series import Series
 from cellwright.tasks.forecast.simple import Base
 from cellwright.tasks.forecast.windows import WindowBatch
 
@@ -236,3 +238,35 @@ def _forward(values: Tensor, base: Base) -> Tensor:
     if base.transform == "log":
         return values.clamp_min(base.floor).log()
     return values.clamp_min(0.0).sqrt() if base.transform == "sqrt" else values
+
+
+def refuse_unfit(series: Series, transform: str, output: str) -> None:
+    """Raise DataError for values that the transform or the distribution does not know."""
+    values = series.targets
+    wrong = {
+        "log": (values <= 0, "a value that has no log", "values above 0", "set --transform auto or none"),
+        "sqrt": (
+            values < 0,
+            "a value that has no sqrt",
+            "values of 0 or more",
+            "set --transform auto or none",
+        ),
+        "negative_binomial": (
+            (values < 0) | (values != np.round(values)) & ~np.isnan(values),
+            "a value that is no count",
+            "whole numbers of 0 or more",
+            "set another --output",
+        ),
+    }
+    for chosen in (transform, output):
+        which, what, expected, fix = wrong.get(chosen, (np.zeros(0), "", "", ""))
+        bad = np.argwhere(which)
+        if len(bad):
+            row, column = bad[0]
+            raise DataError(
+                what,
+                where=f"{series.place}, column {series.names[column]}, row {row + 1} in time order",
+                got=values[row, column],
+                expected=expected,
+                fix=fix,
+            )

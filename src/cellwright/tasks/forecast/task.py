@@ -25,11 +25,11 @@ from cellwright.tasks.forecast.beside import beside
 from cellwright.tasks.forecast.intervals import calibrate, said, uncalibrated
 from cellwright.tasks.forecast.live import LiveForecast
 from cellwright.tasks.forecast.network import ForecastNetwork, PerceptronForecast, RecurrentForecast
-from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of
+from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of, refuse_unfit
 from cellwright.tasks.forecast.read import Reading, read
 from cellwright.tasks.forecast.rolling import backtest, rolling
 from cellwright.tasks.forecast.score import coverages, naive, scores
-from cellwright.tasks.forecast.series import Floats, Panel, Part, Series, whole
+from cellwright.tasks.forecast.series import Floats, Panel, Part, whole
 from cellwright.tasks.forecast.settings import Columns, shares_of
 from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Extent, Ints
 from cellwright.tasks.forecast.windows import WindowBatch, WindowFeed, Windows
@@ -38,6 +38,7 @@ from cellwright.tasks.training.settings import setting, with_default
 
 ORIGINS = 4096  # at most so many forecasts make a score
 STEPS = (5, 100)  # least and most batches of an epoch that is not set
+FEW = 5  # horizons in a validation part below which it settles nothing
 REFIT = 2000  # rows below which a network is trained once more on the validation part too
 
 
@@ -175,7 +176,7 @@ class Forecaster(Columns, Estimator[Part, Windows]):
             raise DataError("a forecast takes no y", fix="give the targets as columns of X")
         panel = self.read(X)
         for series in panel.series:
-            _refuse_unfit(series, self.transform, self.output)
+            refuse_unfit(series, self.transform, self.output)
         return whole(panel)
 
     def hold_out(self, part: Part, share: float) -> tuple[Part, Part]:
@@ -243,19 +244,22 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         """Measure trust and bounds on the validation part; then train once more with it, if that was asked.
 
         The second training runs as many epochs as were best in the first, on all rows before the test part.
+        A validation part of less than five horizons settles neither: all epochs are run, the network believed.
         """
         assert isinstance(network, ForecastNetwork)
         if valid is None:
             uncalibrated(network)
             return network, facts
         windows = self.encode(valid, facts)
-        calibrate(network, windows, windows.some(ORIGINS))
+        few = valid.rows - min(span.first for span in valid.spans) < FEW * windows.extent.horizon
+        calibrate(network, windows, windows.some(ORIGINS), believed=few and self._refits(train))
         if not self._refits(train) or valid.panel is not train.panel or not outcome.best_epoch:
             return network, facts
         everything = Part(valid.panel, tuple(replace(span, first=0) for span in valid.spans))
         facts = self._facts(everything, learnt.extent_of(facts), linear=self.linear)
         again = self.build(cell, facts).to(network.trust.device)
-        plan = replace(self._plan(network.trust.device), epochs=outcome.best_epoch)
+        epochs = self.epochs if few else outcome.best_epoch
+        plan = replace(self._plan(network.trust.device), epochs=epochs)
         loop.train(again, self.feed(self.encode(everything, facts)), self.loss, plan)
         for name in ("trust", "unit", "factor"):
             getattr(again, name).copy_(getattr(network, name))
@@ -364,35 +368,3 @@ class Forecaster(Columns, Estimator[Part, Windows]):
             if np.isfinite(low).all()
         }
         return windows.in_units(middle, places), pairs
-
-
-def _refuse_unfit(series: Series, transform: str, output: str) -> None:
-    """Raise DataError for values that the transform or the distribution does not know."""
-    values = series.targets
-    wrong = {
-        "log": (values <= 0, "a value that has no log", "values above 0", "set --transform auto or none"),
-        "sqrt": (
-            values < 0,
-            "a value that has no sqrt",
-            "values of 0 or more",
-            "set --transform auto or none",
-        ),
-        "negative_binomial": (
-            (values < 0) | (values != np.round(values)) & ~np.isnan(values),
-            "a value that is no count",
-            "whole numbers of 0 or more",
-            "set another --output",
-        ),
-    }
-    for chosen in (transform, output):
-        which, what, expected, fix = wrong.get(chosen, (np.zeros(0), "", "", ""))
-        bad = np.argwhere(which)
-        if len(bad):
-            row, column = bad[0]
-            raise DataError(
-                what,
-                where=f"{series.place}, column {series.names[column]}, row {row + 1} in time order",
-                got=values[row, column],
-                expected=expected,
-                fix=fix,
-            )
