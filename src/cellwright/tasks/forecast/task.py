@@ -244,7 +244,7 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         """Measure trust and bounds on the validation part; then train once more with it, if that was asked.
 
         The second training runs as many epochs as were best in the first, on all rows before the test part.
-        A validation part of less than five horizons settles neither: all epochs are run, the network believed.
+        A validation part of less than five horizons settles neither: all epochs are run, it is believed.
         """
         assert isinstance(network, ForecastNetwork)
         if valid is None:
