@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import TINY
@@ -42,6 +43,10 @@ def test_one_line_for_each_mistake(call, run) -> None:
     )
     assert "no such file (gone.csv)" in call("inspect", folder, "gone.csv").err
     assert "no such row" in call("inspect", folder, "a text", "--row", "2").err
+    Path("other.csv").write_text("a,b\n1,2\n3,4\n")
+    for place in (folder, str(run("forecast"))):
+        said = call("inspect", place, "other.csv")
+        assert (said.code, said.err.count("\n")) == (2, 1) and said.err.startswith("error: ")
     for wrong in (["--layer", "0"], ["--row", "x"]):
         said = call("inspect", folder, "a text", *wrong)
         assert said.code == 2 and said.err.count("\n") == 1

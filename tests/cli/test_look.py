@@ -55,6 +55,8 @@ def test_describe_a_run_counts_its_network(call, run, task: str) -> None:
     size = sum(p.numel() for p in load_run(folder).network_.parameters())
     assert said.code == 0 and f" {size:,} parameters" in said.out.splitlines()[0]
     assert re.search(rf"^all +{size:,} ", said.out, re.MULTILINE)
+    compared = [line.split()[0] for line in said.out.splitlines()[-4:]]
+    assert compared[1:] == ["elman", "gru", "transformer"] and compared[0] == "lstm"
 
 
 def test_data_lists_and_prints_the_samples(call) -> None:

@@ -78,6 +78,8 @@ def test_a_language_model(tmp_path) -> None:
     ("data", "row", "words"),
     [
         ("missing.csv", 1, "no such file"),
+        ("", 1, "the text is empty"),
+        (" ", 2, "a text has one input"),
         ("the zebra?", 1, "characters that the model does not know"),
         ("the cat", 2, "a text has one input"),
     ],

@@ -9,9 +9,11 @@ import typer
 
 from cellwright.cli.options import whole
 from cellwright.cli.screen import table
+from cellwright.compiler.trace import Cell
 from cellwright.description import Description, beside, describe
 from cellwright.errors import SettingError
 from cellwright.tasks.load import load_run
+from cellwright.tasks.training.figures import recurrent
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -42,7 +44,13 @@ def run(
         if units is not None or inputs is not None:
             given = "--units" if units is not None else "--inputs"
             raise SettingError("a run has its own sizes", where=thing, got=given, fix=f"leave {given} out")
-        _print(describe(load_run(thing).network_), steps, batch)
+        network = load_run(thing).network_
+        _print(describe(network), steps, batch)
+        layer = recurrent(network)
+        if layer is not None:
+            print()
+            sizes = layer.sizes(0)
+            _print_beside(layer.frame.cells[0], sizes["H"], sizes["I"], steps, batch)
         return
     _print(describe(thing, units=units, inputs=inputs), steps, batch)
     print()
@@ -62,7 +70,7 @@ def _print(found: Description, steps: int, batch: int) -> None:
     )
 
 
-def _print_beside(cell: str, units: int, inputs: int, steps: int, batch: int) -> None:
+def _print_beside(cell: Cell | str, units: int, inputs: int, steps: int, batch: int) -> None:
     rows = [
         (name, f"{h:,}", f"{parameters:,}", f"{products:,}", size(weights), size(state), size(training))
         for name, h, parameters, products, weights, state, training in beside(

@@ -67,6 +67,8 @@ def _is_text(data: str) -> bool:
     """Whether this is meant as a text: no file, no sample, and not the look of a file's name."""
     if data in samples():
         return False
+    if not data.strip():
+        return True
     try:
         found = Path(data).expanduser().exists()
     except (OSError, ValueError):
