@@ -167,3 +167,19 @@ def test_words_are_hidden_in_training_only_and_never_padding() -> None:
     assert not hidden[200:].any()
     assert_close(layer(x)[200:], plain[200:])
     assert_close(layer.eval()(x), layer.tables[0](x))
+
+
+def test_attention_is_what_a_loop_over_the_sequences_finds() -> None:
+    """Weights by the definition, one sequence at a time; what is pooled is their mean of y."""
+    network = reader("gru", "attention", nn.Identity(), 2, 1, True).double()
+    x = padded(rubbish=7.0)
+    y, weights = network.recurrent.outputs(x, LENGTHS), network.weights(x, LENGTHS)
+    assert weights is not None and network.attention is not None
+    pool = network.pool(y, LENGTHS)
+    hidden, v = network.attention.hidden, network.attention.query.weight[0]
+    for b, length in enumerate(LENGTHS.tolist()):
+        scores = [v @ torch.tanh(hidden.weight @ y[t, b] + hidden.bias) for t in range(length)]
+        shares = [score.exp() / sum(other.exp() for other in scores) for score in scores]
+        assert_close(weights[:, b], torch.stack([*shares, *[torch.zeros_like(v[0])] * (7 - length)]))
+        assert_close(pool[b], sum(share * y[t, b] for t, share in enumerate(shares)))
+    assert reader("gru", "max", nn.Identity(), 2, 1, True).double().weights(x, LENGTHS) is None

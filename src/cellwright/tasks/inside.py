@@ -27,7 +27,6 @@ from cellwright.tasks.forecast.intervals import said as forecasts_of
 from cellwright.tasks.forecast.series import whole
 from cellwright.tasks.forecast.show import written
 from cellwright.tasks.generate.write import Writer
-from cellwright.tasks.networks import pooled
 from cellwright.tasks.tag import code as tag_code
 from cellwright.tasks.tag.code import Sides
 from cellwright.tasks.tag.live import LiveSentences
@@ -90,7 +89,7 @@ def _classify(estimator: Any, data: str, row: int) -> Inside:
 
     def says(y: Tensor) -> Tensor:
         lengths = torch.full((y.shape[1],), len(y), device=y.device)
-        logits: Tensor = network.head(pooled(y, lengths, network.pooling, network.recurrent.directions))
+        logits: Tensor = network.head(network.pool(y, lengths))
         return logits[:, k]
 
     said = (

@@ -15,7 +15,7 @@ from cellwright.compiler.trace import Cell
 from cellwright.nn import Recurrent
 
 PAD, UNKNOWN = 0, 1
-POOLINGS = ("max", "mean", "last")
+POOLINGS = ("max", "mean", "last", "attention")
 
 
 class Embedding(nn.Module):
@@ -47,6 +47,30 @@ class Embedding(nn.Module):
         vectors = [table(x[..., column]) for column, table in enumerate(self.tables)]
         y: Tensor = self.dropout(torch.stack(vectors).sum(0) if len(vectors) > 1 else vectors[0])
         return y
+
+
+class Attention(nn.Module):
+    """How much each step counts: what is read most is weighed most.
+
+        s_t = v . tanh(W y_t + b),   a_t = exp(s_t) / sum_u exp(s_u),   pool(y) = sum_t a_t y_t
+
+    Source: Yang et al. 2016, Hierarchical attention networks, NAACL, equations 5 to 7.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(width, width)
+        self.query = nn.Linear(width, 1, bias=False)
+
+    def scores(self, y: Tensor) -> Tensor:
+        """s from y [..., width], [...]."""
+        found: Tensor = self.query(torch.tanh(self.hidden(y))).squeeze(-1)
+        return found
+
+    def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
+        """a from y [T, B, width] and lengths [B]: [T, B], 0 past each length."""
+        past = torch.arange(len(y), device=y.device)[:, None] >= lengths
+        return self.scores(y).masked_fill(past, -math.inf).softmax(0)
 
 
 class Reader(nn.Module):
@@ -81,12 +105,27 @@ class Reader(nn.Module):
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.recurrent.output_size, outputs)
+        self.attention = Attention(self.recurrent.output_size) if pooling == "attention" else None
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x [T, B] or [T, B, C] and lengths [B] to logits [B, outputs]."""
         y = self.recurrent.outputs(self.first(x), lengths)
-        logits: Tensor = self.head(self.dropout(pooled(y, lengths, self.pooling, self.recurrent.directions)))
+        logits: Tensor = self.head(self.dropout(self.pool(y, lengths)))
         return logits
+
+    def pool(self, y: Tensor, lengths: Tensor) -> Tensor:
+        """y [T, B, D*H] to one vector for each sequence, [B, D*H], as the network does it."""
+        if self.attention is None:
+            return pooled(y, lengths, self.pooling, self.recurrent.directions)
+        shares: Tensor = self.attention(y, lengths)
+        return (shares.unsqueeze(-1) * y).sum(0)
+
+    def weights(self, x: Tensor, lengths: Tensor) -> Tensor | None:
+        """How much each step counts, [T, B], its sum 1; None where the pooling does not weigh."""
+        if self.attention is None:
+            return None
+        weights: Tensor = self.attention(self.recurrent.outputs(self.first(x), lengths), lengths)
+        return weights
 
 
 class Bag(nn.Module):
@@ -147,7 +186,7 @@ def pooled(y: Tensor, lengths: Tensor, how: str, directions: int = 1) -> Tensor:
     """y [T, B, D*H] to one vector for each sequence, [B, D*H]: the largest, the mean, or where reading ended.
 
     >>> y = torch.tensor([[1.0], [5.0], [9.0]]).unsqueeze(1)
-    >>> [float(pooled(y, torch.tensor([2]), how)) for how in POOLINGS]
+    >>> [float(pooled(y, torch.tensor([2]), how)) for how in ("max", "mean", "last")]
     [5.0, 3.0, 5.0]
     """
     if how == "last":

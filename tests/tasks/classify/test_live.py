@@ -38,6 +38,7 @@ def of_texts() -> cw.Classifier:
 
 
 KINDS = [("max", False, "gru"), ("mean", False, "lstm"), ("last", False, "elman"), ("max", True, "gru")]
+KINDS += [("attention", False, "gru")]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, ("max", False, "mlp")], ids=str)

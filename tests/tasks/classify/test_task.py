@@ -17,6 +17,7 @@ import cellwright as cw
 from cellwright.errors import DataError, SettingError
 from cellwright.tasks.classify import code
 from cellwright.tasks.classify.examples import Examples, as_array, classes, from_json, normal, to_json
+from cellwright.tasks.report import page
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.plan import Plan
@@ -179,6 +180,17 @@ class TestScores:
         assert shown["confusion"]["labels"] == ["0", "1"]
         assert all(one["truth"] == one["predicted"] for one in shown["predictions"][-1:])
         assert {"values", "truth", "predicted", "probability"} == set(shown["predictions"][0])
+
+    def test_what_counted_is_coloured_over_the_text(self) -> None:
+        """The one word that tells the label is weighed most once it is learnt."""
+        model = small(pooling="attention", lower=True).fit(TEXTS, SIGNS, test=(TEXTS[:6], SIGNS[:6]))
+        assert model.score(TEXTS, SIGNS) == 1.0
+        for one in model.metrics_["examples"]["predictions"]:
+            assert one["tokens"] == code.Vocabulary.from_json(model.facts_["vocabulary"]).tokens(one["text"])
+            assert len(one["weights"]) == len(one["tokens"])
+            assert sum(one["weights"]) == pytest.approx(1, abs=1e-3)
+        text = page(model, title="Signs", command="")
+        assert 'class="weight"' in text and 'title="0.' in text
 
     def test_balance_weighs_a_class_by_its_rarity(self) -> None:
         model = small(balance=True, smoothing=0.0)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellwright.errors import DataError, RunError
 from cellwright.tasks.classify.examples import Examples, Label, Series, classes, from_json, one_class, to_json
-from cellwright.tasks.networks import PAD, UNKNOWN
+from cellwright.tasks.networks import PAD, UNKNOWN, Reader
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.vocab import Unit, Vocabulary
 
@@ -152,6 +152,17 @@ def encoded_labels(part: Examples, facts: Facts) -> Tensor:
             fix="leave those examples out, or train with examples of them",
         )
     return torch.tensor(found)
+
+
+def weighed(network: nn.Module, one: Examples, facts: Facts, longest: int) -> dict[str, Any]:
+    """How much each token of one text counted, {"tokens": [..], "weights": [..]}; {} where nothing weighs."""
+    if one.kind != "text" or not isinstance(network, Reader) or network.attention is None:
+        return {}
+    x, lengths = (value.to(network.head.weight.device) for value in encoded(one, facts, longest).pad([0]))
+    weights = network.weights(x, lengths)
+    assert weights is not None
+    tokens = Vocabulary.from_json(facts["vocabulary"]).tokens(one.texts[0])[: len(x)]
+    return {"tokens": tokens, "weights": [round(share, 4) for share in weights[: len(tokens), 0].tolist()]}
 
 
 def sizes(facts: Facts) -> list[int]:

@@ -161,7 +161,9 @@ class LiveSeries(Live):
         x = ((np.array(row, dtype=np.float32) - mean) / scale).astype(np.float32)
         y = stream.push(torch.from_numpy(x))
         known = self._kept
-        if reader.pooling == "max":
+        if reader.attention is not None:
+            pooled = self._weighed(y, reader.attention.scores(y))
+        elif reader.pooling == "max":
             self._kept = {"max": torch.maximum(known["max"], y) if known else y}
             pooled = self._kept["max"]
         elif reader.pooling == "mean":
@@ -172,6 +174,18 @@ class LiveSeries(Live):
         share = reader.head(pooled).softmax(-1)
         best = int(share.argmax())
         return {"label": self._classes[best], "probability": round(float(share[best]), 4)}
+
+    def _weighed(self, y: Tensor, score: Tensor) -> Tensor:
+        """The mean so far, weighed by the exponentials of the scores; the largest score stays out of them."""
+        known = self._kept or {"top": score, "share": torch.zeros_like(score), "sum": torch.zeros_like(y)}
+        top = torch.maximum(known["top"], score)
+        before, now = (known["top"] - top).exp(), (score - top).exp()
+        self._kept = {
+            "top": top,
+            "share": known["share"] * before + now,
+            "sum": known["sum"] * before + y * now,
+        }
+        return self._kept["sum"] / self._kept["share"]
 
     def __str__(self) -> str:
         return f"{self.task}, a sequence of {self._length} steps"

@@ -235,6 +235,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         chosen = _chosen([one == other for one, other in zip(truth, said, strict=True)])
         shown = [
             _shown(held, k)
+            | code.weighed(network, held.some([k]), facts, self.max_length)
             | {"truth": names[truth[k]], "predicted": names[said[k]], "probability": round(surest[k], 4)}
             for k in chosen
         ]

@@ -1,7 +1,8 @@
 """Classes: which were taken for which, and single examples right and wrong. Floor 6.
 
 confusion     {"labels": [..], "matrix": [[..], ..]}: how often label i (row) was taken for label j (column)
-predictions   [{"text" or "values", "truth", "predicted", "probability": 0..1 | None}, ...]
+predictions   [{"text" or "values", "truth", "predicted", "probability": 0..1 | None}, ...]; with "tokens" and
+              "weights" (their sum 1) each token is coloured by how much it counted
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
     rows = [
         el(
             "tr",
-            el("td", _short(one), dir="auto"),
+            el("td", _weighed(one) or _short(one), dir="auto"),
             el("td", one["truth"], dir="auto"),
             el("td", one["predicted"], class_=look, dir="auto"),
             el("td", number(one.get("probability"), 2), class_="n") if sure else None,
@@ -135,6 +136,17 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
 def _short(one: Mapping[str, Any]) -> str:
     text = str(one.get("text", one.get("values", "")))
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
+
+
+def _weighed(one: Mapping[str, Any]) -> list[Markup] | None:
+    """The tokens, each as strong in colour as it counted beside the one that counted most."""
+    tokens, weights = one.get("tokens"), one.get("weights")
+    if not tokens or not weights or len(tokens) != len(weights):
+        return None
+    most = max(weights) or 1.0
+    looks = [f"--share:{0.6 * share / most:.3f}" for share in weights]
+    pairs = zip(tokens, weights, looks, strict=True)
+    return [el("span", token, class_="weight", style=look, title=number(w, 2)) for token, w, look in pairs]
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,0 +1,144 @@
+"""Training speed of a tagger with a conditional random field, beside plain PyTorch with pytorch-crf, in one run.
+
+pip install pytorch-crf==0.7.2
+python benchmarks/tasks/tag_speed.py ../shared/data/conll2000/train.txt.gz [--rounds 5] [--threads 1] [--out FILE]
+
+Both train the same network on the same batches in turn: vectors of 100 for the words, a bidirectional LSTM of
+100 units each way, a linear layer, a CRF; AdamW, gradients clipped. Before the clock runs, ours gets the
+peer's weights and both must give the same loss. Tokens (not padding) per second of the process's own time;
+the quotient is that of medians over rounds, each round both, in changing order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchcrf import CRF as PeerCRF
+
+import cellwright as cw
+from cellwright.tasks.tag import code
+from cellwright.tasks.tag.code import Batch, Sides
+from cellwright.tasks.tag.network import TagNetwork
+
+WIDTH, BATCH, STEPS = 100, 32, 20
+
+
+class Peer(nn.Module):
+    """The program one would write with torch.nn and pytorch-crf."""
+
+    def __init__(self, words: int, tags: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, WIDTH, padding_idx=0)
+        self.lstm = nn.LSTM(WIDTH, WIDTH, bidirectional=True)
+        self.head = nn.Linear(2 * WIDTH, tags)
+        self.crf = PeerCRF(tags)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Nats per token."""
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(batch.words[..., 0]), batch.lengths, enforce_sorted=False
+        )
+        y, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
+        mask = torch.arange(len(y))[:, None] < batch.lengths
+        return -self.crf(self.head(y), batch.tags.clamp_min(0), mask) / batch.lengths.sum()
+
+
+def take_weights(ours: TagNetwork, peer: Peer) -> None:
+    """Ours begins where the peer does."""
+    with torch.no_grad():
+        ours.words.tables[0].weight.copy_(peer.embedding.weight)
+        for reverse in (False, True):
+            own, end = ours.recurrent.weights(0, reverse), "_l0_reverse" if reverse else "_l0"
+            for name, weight in (("W", "weight_ih"), ("U", "weight_hh"), ("b", "bias_ih")):
+                parts = getattr(peer.lstm, weight + end).chunk(4)
+                added = getattr(peer.lstm, "bias_hh" + end).chunk(4)
+                for gate, part, more in zip("ifgo", parts, added, strict=True):
+                    own[f"{name}_{gate}"].copy_(part + more if name == "b" else part)
+        ours.head.load_state_dict(peer.head.state_dict())
+        ours.crf.A.copy_(peer.crf.transitions.T)
+        ours.crf.b_start.copy_(peer.crf.start_transitions)
+        ours.crf.b_end.copy_(peer.crf.end_transitions)
+
+
+def trainer(network: nn.Module, loss: Callable[[Batch], Tensor]) -> Callable[[Batch], float]:
+    """One training step."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+
+    def step(batch: Batch) -> float:
+        optimizer.zero_grad()
+        value = loss(batch)
+        value.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        return float(value.detach())
+
+    return step
+
+
+def main() -> None:
+    """Check that both are the same, then time them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    model = cw.Tagger(units=WIDTH, embedding=WIDTH, character_units=0, dropout=0.0, word_dropout=0.0)
+    part = model.read(given.data)
+    facts = model.learn(part)
+    facts["scheme"] = "none"  # no tag is forbidden: the peer cannot forbid
+    batches = list(islice(Sides(code.encoded(part, facts), batch_size=BATCH).epoch(0), STEPS))
+    ours = model.build(model.find_cell(), facts)
+    peer = Peer(code.sizes(facts)[0], len(facts["tags"]))
+    take_weights(ours, peer)
+
+    def loss(batch: Batch) -> Tensor:
+        tagging, _, count = ours.nats(batch)
+        return tagging / count
+
+    steps = {"cellwright": trainer(ours, loss), "pytorch-crf": trainer(peer, peer)}
+    with torch.no_grad():
+        for batch in batches:
+            torch.testing.assert_close(loss(batch), peer(batch), rtol=1e-5, atol=0.0)
+    tokens = sum(int(batch.lengths.sum()) for batch in batches)
+    speeds: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(given.rounds):
+        for name in sorted(steps, reverse=bool(number % 2)):
+            begun = time.process_time()
+            for batch in batches:
+                steps[name](batch)
+            speeds[name].append(tokens / (time.process_time() - begun))
+    medians = {name: round(statistics.median(values)) for name, values in speeds.items()}
+    line = json.dumps(
+        {
+            "tokens_per_cpu_second": medians,
+            "times": round(medians["cellwright"] / medians["pytorch-crf"], 2),
+            "rounds": given.rounds,
+            "all": {name: [round(v) for v in values] for name, values in speeds.items()},
+            "tags": len(facts["tags"]),
+            "threads": given.threads,
+            "machine": platform.processor() or platform.machine(),
+            "torch": torch.__version__,
+        }
+    )
+    print(line)
+    if given.out:
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
