@@ -30,7 +30,7 @@ def waves() -> Waves:
 
 
 def test_pairs_are_neighbours_seen_twice() -> None:
-    facts = code.text_facts(
+    facts, _ = code.text_facts(
         ["a b c", "a b d", "b a"], "word", lower=True, min_count=1, max_tokens=0, pairs=True
     )
     vocabulary = Vocabulary.from_json(facts["vocabulary"])
@@ -46,13 +46,13 @@ def test_pairs_are_neighbours_seen_twice() -> None:
 
 
 def test_the_end_of_a_long_text_is_not_read() -> None:
-    facts = code.text_facts(["a b c"], "word", lower=True, min_count=1, max_tokens=0, pairs=False)
+    facts, _ = code.text_facts(["a b c"], "word", lower=True, min_count=1, max_tokens=0, pairs=False)
     coded = code.encoded(Examples("text", ["a b c a b", "a"]), facts | {"kind": "text"}, 3)
     assert coded.lengths.tolist() == [3, 1]
 
 
 def test_a_handful_of_texts_keeps_its_rare_words() -> None:
-    facts = code.text_facts(["one", "two"], "word", lower=True, min_count=2, max_tokens=0, pairs=False)
+    facts, _ = code.text_facts(["one", "two"], "word", lower=True, min_count=2, max_tokens=0, pairs=False)
     assert facts["vocabulary"]["tokens"] == ["<pad>", "<unk>", "one", "two"]
 
 
@@ -99,6 +99,6 @@ def test_passes_go_on_where_they_stopped(start: int) -> None:
 
 
 def test_tampered_pairs_are_refused() -> None:
-    facts = code.text_facts(["a b", "a b"], "word", lower=True, min_count=1, max_tokens=0, pairs=True)
+    facts, _ = code.text_facts(["a b", "a b"], "word", lower=True, min_count=1, max_tokens=0, pairs=True)
     with pytest.raises(RunError, match="pairs of tokens that cannot be trusted"):
         code.encoded(Examples("text", ["a"]), facts | {"kind": "text", "pairs": [7, 3]}, 0)

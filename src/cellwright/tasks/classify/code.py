@@ -20,6 +20,7 @@ from cellwright.errors import DataError, RunError
 from cellwright.tasks.classify.examples import Examples, Label, Series, classes, from_json, one_class, to_json
 from cellwright.tasks.networks import PAD, UNKNOWN, Reader
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
+from cellwright.tasks.vectors import Vectors, read_vectors
 from cellwright.tasks.vocab import Unit, Vocabulary
 
 Facts = dict[str, Any]
@@ -50,8 +51,15 @@ def label_facts(train: Examples) -> Facts:
 
 
 def text_facts(
-    texts: Sequence[str], unit: Unit, *, lower: bool, min_count: int, max_tokens: int, pairs: bool
-) -> Facts:
+    texts: Sequence[str],
+    unit: Unit,
+    *,
+    lower: bool,
+    min_count: int,
+    max_tokens: int,
+    pairs: bool,
+    vectors: str = "",
+) -> tuple[Facts, Vectors | None]:
     """The vocabulary and, where asked, the pairs of neighbours that were seen at least twice.
 
     Args:
@@ -59,9 +67,10 @@ def text_facts(
         unit, lower, min_count: as `Vocabulary.build`.
         max_tokens: tokens to keep at most, 0 for all; and as many pairs.
         pairs: whether to number pairs.
+        vectors: a file of pretrained vectors; its words are in the vocabulary then, and `width` in the facts.
 
     Raises:
-        DataError: no token in any text.
+        DataError: no token in any text; the vectors cannot be read.
     """
     vocabulary = Vocabulary.build(
         texts,
@@ -70,7 +79,16 @@ def text_facts(
         min_count=_usable(texts, unit, lower, min_count),
         max_size=max_tokens or None,
     )
-    facts: Facts = {"vocabulary": vocabulary.to_json()}
+    found = None
+    if vectors:
+        tokens, single = vocabulary.all_tokens, vocabulary.unit == "char"
+
+        def form(word: str) -> str:
+            return "" if single and len(word) > 1 else word.lower() if lower else word
+
+        found = read_vectors(vectors, set(tokens), max_tokens, form)
+        vocabulary = Vocabulary([*dict.fromkeys((*tokens, *found.words))], vocabulary.unit, lower=lower)
+    facts: Facts = {"vocabulary": vocabulary.to_json()} | ({"width": found.width} if found else {})
     if pairs:
         counts: Counter[int] = Counter()
         for ids in _numbers(vocabulary, texts, 0):
@@ -80,7 +98,7 @@ def text_facts(
             (pair for pair in counts if counts[pair] > 1), key=lambda pair: (-counts[pair], pair)
         )
         facts["pairs"] = sorted(frequent[: max_tokens or None])
-    return facts
+    return facts, found
 
 
 def series_facts(series: Sequence[Series]) -> Facts:

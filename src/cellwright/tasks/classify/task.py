@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from cellwright.tasks.networks import (
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.vectors import Vectors
 
 TOGETHER = 256  # examples in a batch that only predicts
 SHOWN = 10  # right and wrong predictions in a report, each
@@ -87,6 +88,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     max_length: int = setting(256, "tokens of a text that are read; 0: all", min=0)
     pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
     embedding: int = setting(128, "size of the vector of a token", min=1)
+    vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
     word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
     embedding_dropout: float = setting(
@@ -100,6 +102,8 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
     epochs: int = with_default(Estimator, "epochs", 10)
+
+    _pretrained: Vectors | None = field(init=False, default=None)
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
@@ -171,14 +175,16 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         facts = code.label_facts(train)
         if train.kind == "series":
             return facts | code.series_facts(train.series)
-        return facts | code.text_facts(
+        found, self._pretrained = code.text_facts(
             train.texts,
             self.tokens,  # type: ignore[arg-type]
             lower=self.lower,
             min_count=self.min_count,
             max_tokens=self.max_tokens,
             pairs=self.pairs and self.cell not in self.NOT_CELLS,
+            vectors=self.vectors,
         )
+        return facts | found
 
     def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
         """The untrained network, with the weight of each class beside it."""
@@ -263,7 +269,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         if self.cell == "mlp" and cell is None:
             return self._perceptron(facts, outputs)
         first: nn.Module = self._embedding(facts) if text else nn.Identity()
-        width = self.embedding if text else facts["channels"]
+        width = facts.get("width", self.embedding) if text else facts["channels"]
         if cell is None:
             if not text:
                 first, width = nn.Sequential(nn.Linear(width, self.units), nn.ReLU()), self.units
@@ -281,9 +287,13 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         )
 
     def _embedding(self, facts: Facts) -> Embedding:
-        return Embedding(
-            code.sizes(facts), self.embedding, hidden_words=self.word_dropout, dropout=self.embedding_dropout
+        width = facts.get("width", self.embedding)
+        made = Embedding(
+            code.sizes(facts), width, hidden_words=self.word_dropout, dropout=self.embedding_dropout
         )
+        if self._pretrained is not None:
+            self._pretrained.put(made.tables[0].get_parameter("weight"), facts["vocabulary"]["tokens"])
+        return made
 
     def _perceptron(self, facts: Facts, outputs: int) -> nn.Module:
         if facts["kind"] == "text":

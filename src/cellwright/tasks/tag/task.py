@@ -30,6 +30,7 @@ from cellwright.tasks.tag.sentences import Sentences, normal
 from cellwright.tasks.tag.simple import linear_tags, most_frequent
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.vectors import Vectors, read_vectors
 
 TOGETHER = 64  # sentences in a batch that only predicts
 ROOM = 4_000_000  # numbers in such a batch that the search for the best path may take
@@ -82,6 +83,7 @@ class Tagger(Estimator[Sentences, Coded]):
     min_count: int = setting(2, "take words seen less often for unknown ones", min=1)
     max_tokens: int = setting(30_000, "words in the vocabulary at most; 0: no limit", min=0)
     embedding: int = setting(128, "size of the vector of a word", min=1)
+    vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     character_units: int = setting(32, "units, in each direction, that read the characters; 0: none", min=0)
     word_dropout: float = setting(0.05, "share of words hidden in training", min=0, max=1, exclusive="max")
     units: int = with_default(Estimator, "units", 128)
@@ -89,6 +91,8 @@ class Tagger(Estimator[Sentences, Coded]):
     dropout: float = with_default(Estimator, "dropout", 0.5)
     epochs: int = with_default(Estimator, "epochs", 15)
     batch_size: int = with_default(Estimator, "batch_size", 16)
+
+    _pretrained: Vectors | None = field(init=False, default=None)
 
     def read(self, data: Any) -> Sentences:
         """The sentences of a file, with a note; `fit`, `measure` and `predict` take them.
@@ -116,7 +120,15 @@ class Tagger(Estimator[Sentences, Coded]):
 
     def learn(self, train: Sentences) -> Facts:
         """The vocabularies and the tags."""
-        return code.facts_of(train, lower=self.lower, min_count=self.min_count, max_tokens=self.max_tokens)
+        facts = code.facts_of(train, lower=self.lower, min_count=self.min_count, max_tokens=self.max_tokens)
+        self._pretrained = None
+        if self.vectors:
+            found = read_vectors(
+                self.vectors, set(facts["words"]), self.max_tokens, lambda word: code.word(word, self.lower)
+            )
+            self._pretrained = found
+            facts |= {"words": [*dict.fromkeys((*facts["words"], *found.words))], "width": found.width}
+        return facts
 
     def build(self, cell: Cell | None, facts: Facts) -> TagNetwork:
         """The untrained network."""
@@ -125,7 +137,7 @@ class Tagger(Estimator[Sentences, Coded]):
         if facts["scheme"] != schemes.NONE:
             masks = tuple(torch.tensor(mask) for mask in schemes.legal(tags))  # type: ignore[assignment]
         characters = facts["characters"] if self.character_units else []
-        return TagNetwork(
+        network = TagNetwork(
             cast(Cell, cell),
             code.sizes(facts),
             len(characters) + code.SPECIAL if characters else 0,
@@ -133,7 +145,7 @@ class Tagger(Estimator[Sentences, Coded]):
             CRF(len(tags), *masks),
             crf=self.crf,
             intents=len(facts["intents"]),
-            embedding=self.embedding,
+            embedding=facts.get("width", self.embedding),
             character_units=self.character_units,
             units=self.units,
             layers=self.layers,
@@ -141,6 +153,10 @@ class Tagger(Estimator[Sentences, Coded]):
             dropout=self.dropout,
             hidden_words=self.word_dropout,
         )
+        if self._pretrained is not None:
+            table = network.words.tables[0].get_parameter("weight")
+            self._pretrained.put(table[code.SPECIAL :], facts["words"])
+        return network
 
     def encode(self, part: Sentences, facts: Facts) -> Coded:
         """The part as numbers; tags that training has not seen are said."""
