@@ -1,7 +1,7 @@
-"""Training speed of a tagger with a conditional random field, beside plain PyTorch with pytorch-crf, in one run.
+"""Training speed of a tagger with a CRF, beside plain PyTorch with pytorch-crf, in one run.
 
 pip install pytorch-crf==0.7.2
-python benchmarks/tasks/tag_speed.py ../shared/data/conll2000/train.txt.gz [--rounds 5] [--threads 1] [--out FILE]
+python benchmarks/tasks/tag_speed.py ../shared/data/conll2000/train.txt.gz [--rounds 5] [--out FILE.jsonl]
 
 Both train the same network on the same batches in turn: vectors of 100 for the words, a bidirectional LSTM of
 100 units each way, a linear layer, a CRF; AdamW, gradients clipped. Before the clock runs, ours gets the
@@ -21,8 +21,8 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+import torchcrf
 from torch import Tensor, nn
-from torchcrf import CRF as PeerCRF
 
 import cellwright as cw
 from cellwright.tasks.tag import code
@@ -40,7 +40,7 @@ class Peer(nn.Module):
         self.embedding = nn.Embedding(words, WIDTH, padding_idx=0)
         self.lstm = nn.LSTM(WIDTH, WIDTH, bidirectional=True)
         self.head = nn.Linear(2 * WIDTH, tags)
-        self.crf = PeerCRF(tags)
+        self.crf = torchcrf.CRF(tags)
 
     def forward(self, batch: Batch) -> Tensor:
         """Nats per token."""
