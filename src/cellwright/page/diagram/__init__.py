@@ -1,6 +1,7 @@
-"""A cell drawn from its graph: the wiring of a step, and the steps one after the other. Floor 4."""
+"""A cell drawn from its graph, in a step and over steps; what goes in and comes out of it. Floor 4."""
 
 from cellwright.page.diagram.draw import diagram
+from cellwright.page.diagram.shapes import shape
 from cellwright.page.diagram.unrolled import unrolled
 
-__all__ = ["diagram", "unrolled"]
+__all__ = ["diagram", "shape", "unrolled"]
