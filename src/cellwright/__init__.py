@@ -59,6 +59,7 @@ _LAZY = {
     "describe": "cellwright.description:describe",
     "explain": "cellwright.runtime.choose:explain",
     "Stream": "cellwright.stream:Stream",
+    "Answerer": "cellwright.tasks.answer.task:Answerer",
     "Classifier": "cellwright.tasks.classify.task:Classifier",
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from cellwright.description import describe
     from cellwright.runtime.choose import explain
     from cellwright.stream import Stream
+    from cellwright.tasks.answer.task import Answerer
     from cellwright.tasks.classify.task import Classifier
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
@@ -92,9 +94,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster", "Generator",
-    "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream", "Tagger",
-    "Translator", "UserError",
+    "Answerer", "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster",
+    "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream",
+    "Tagger", "Translator", "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
     "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",

@@ -82,6 +82,16 @@ def _tags(estimator: Any, material: Any) -> list[Row]:
     return list(tag_rows(material.tokens, estimator.answers(material)))
 
 
+def _answers(estimator: Any, material: Any) -> list[Row]:
+    """One row for each question."""
+    shares = estimator.predict_proba(material)
+    best = shares.argmax(axis=1)
+    return [
+        {"question": asked, "answer": estimator.classes_[k], "probability": round(float(row[k]), 4)}
+        for asked, row, k in zip(material.questions, shares, best, strict=True)
+    ]
+
+
 def _translations(estimator: Any, material: Any) -> list[Row]:
     """One row for each sentence."""
     said = estimator.predict(material)
@@ -91,6 +101,7 @@ def _translations(estimator: Any, material: Any) -> list[Row]:
 
 
 ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
+    "answer": _answers,
     "classify": _classes,
     "forecast": _future,
     "tag": _tags,

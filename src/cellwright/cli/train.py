@@ -31,6 +31,7 @@ NEXT = {
     "forecast": "cellwright predict {run} {data}",
     "classify": "cellwright predict {run} NEW_DATA",
     "tag": "cellwright predict {run} NEW_DATA",
+    "answer": "cellwright predict {run} NEW_QUESTIONS",
     "translate": "cellwright predict {run} NEW_SENTENCES",
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }

@@ -62,10 +62,11 @@ TASKS = (
     Row("classify", "the class of a text, or of a series (.ts, .npz, wide CSV)"),
     Row("tag", "a tag for every token: names, chunks, parts of speech, slots (CoNLL, CoNLL-U)"),
     Row("generate", "more text like a text file"),
+    Row("answer", "answers to questions about stories (bAbI's format, or three columns)"),
     Row("translate", "sentences of another language (two files of lines, or two columns)"),
 )
 WITH_TASK = ("train", "compare", "tune")
-LATER_TASKS = ("transcribe", "caption", "answer")
+LATER_TASKS = ("transcribe", "caption")
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
 

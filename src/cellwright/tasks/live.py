@@ -119,6 +119,22 @@ class Live(ABC):
         return self.task
 
 
+class Forgetful(Live):
+    """A way on which each item is answered by itself: nothing is carried to the next."""
+
+    def forget(self) -> None:
+        """Nothing is known from one item to the next."""
+        return
+
+    def carried(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        """Nothing."""
+        return {}, {}
+
+    def carry(self, tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
+        """Nothing."""
+        return
+
+
 def number(value: Any, name: str) -> float:
     """A finite number out of a JSON value or a cell.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellwright.tasks.base import Estimator
 
 TASKS = {
+    "answer": "cellwright.tasks.answer.task:Answerer",
     "classify": "cellwright.tasks.classify.task:Classifier",
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",

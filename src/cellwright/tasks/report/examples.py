@@ -14,6 +14,7 @@ from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
 from cellwright.tasks.report.classes import confusion, predictions
 from cellwright.tasks.report.forecasts import backtest, forecasts
+from cellwright.tasks.report.looks import looked_at
 from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
 from cellwright.tasks.report.translations import alignments, translations
@@ -30,6 +31,7 @@ RENDERERS: dict[str, Renderer] = {
     "texts": texts,
     "expected_next": expected_next,
     "translations": translations,
+    "looked_at": looked_at,
     "alignments": alignments,
 }
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from cellwright.errors import DataError
-from cellwright.tasks.live import Answer, Live
+from cellwright.tasks.live import Answer, Forgetful
 
 if TYPE_CHECKING:
     from cellwright.tasks.translate.task import Translator
 
 
-class LiveSentences(Live):
+class LiveSentences(Forgetful):
     """Sentences, one after another; each is translated by itself."""
 
     heads = ("translation",)
@@ -30,10 +28,6 @@ class LiveSentences(Live):
             raise DataError("no sentence", got=type(text).__name__, expected='a text, or {"text": text}')
         return {"translation": self._estimator.predict([text])[0]}
 
-    def forget(self) -> None:
-        """Nothing is known from one sentence to the next."""
-        return
-
     def item(self, line: str) -> Any:
         """The line."""
         return line
@@ -41,11 +35,3 @@ class LiveSentences(Live):
     def cells(self, answer: Answer) -> Sequence[Any]:
         """The translation."""
         return [answer["translation"]]
-
-    def carried(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Nothing."""
-        return {}, {}
-
-    def carry(self, tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> None:
-        """Nothing."""
-        return
