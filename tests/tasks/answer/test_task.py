@@ -32,7 +32,7 @@ def small(**settings: Any) -> cw.Answerer:
 
 @pytest.fixture(scope="module")
 def model() -> cw.Answerer:
-    X, y, _ = worlds(450, seed=0)
+    X, y, _ = worlds(600, seed=0)
     return small().fit(X, y, test=worlds(150, seed=9)[:2])
 
 
