@@ -52,6 +52,8 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
         torch.manual_seed(0)
         plain, x = Model(cell, sizes), torch.randn(sizes.T, sizes.B, sizes.I)
     made = copy.deepcopy(plain)
+    # What was compiled for another shape would count as one more try at this code.
+    torch._dynamo.reset()
     compiled = torch.compile(made, fullgraph=True)
     begun = time.perf_counter()
     with warnings.catch_warnings():
