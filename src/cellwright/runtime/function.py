@@ -105,13 +105,13 @@ def carry(
     call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     if call.segment:
         y, last, before, _ = segments.forward(segments.Task(made, call, wanted or None))
-        return _apart([y, *last, *before])
+        return _apart([y, *last, *before], tensors)
     plan = plan_of(made, call.record)
     choice = choose(plan, call, wanted or None)
     if choice.name == "cpu" and not call.record:
         return whole.forward(plan, call, keep)
     out = run_on(choice.name, plan, call)
-    return _apart([out.y, *out.states.values(), *(out.recorded[name] for name in call.record)])
+    return _apart([out.y, *out.states.values(), *(out.recorded[name] for name in call.record)], tensors)
 
 
 @carry.register_fake
@@ -166,9 +166,16 @@ def _differentiable() -> Iterator[None]:
         yield
 
 
-def _apart(tensors: list[Tensor]) -> list[Tensor]:
-    """An operator gives no two views of one tensor, and none of its inputs."""
-    return [t.clone(memory_format=torch.contiguous_format) for t in tensors]
+def _apart(tensors: list[Tensor], given: list[Tensor]) -> list[Tensor]:
+    """An operator gives no two views of one tensor, and none of its inputs: copies where it would."""
+    taken = {t.untyped_storage().data_ptr() for t in given}
+    found = []
+    for t in tensors:
+        place = t.untyped_storage().data_ptr()
+        alone = place not in taken and t.is_contiguous()
+        found.append(t if alone else t.clone(memory_format=torch.contiguous_format))
+        taken.add(place)
+    return found
 
 
 @torch.library.custom_op("cellwright::carry_back_3", mutates_args=())
@@ -190,20 +197,22 @@ def carry_back(
     """The gradients of tensors in need, from those of y, last states, recorded values; empty for others."""
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
+    given = [*tensors, y, *kept, *seeds]
     with _differentiable():
         if call.segment:
             found = segments.backward(segments.Task(made, call, wanted or None), kept, list(seeds), needs)
-            return _apart([g if need else t[:0] for g, t, need in zip(found, tensors, needs, strict=True)])
+            asked = [g if need else t[:0] for g, t, need in zip(found, tensors, needs, strict=True)]
+            return _apart([g.detach() for g in asked], given)
         leaves = [t.detach().requires_grad_(need) for t, need in zip(tensors, needs, strict=True)]
         plan, own = plan_of(made, call.record), with_tensors(call, leaves)
         name = choose(plan, own, wanted or None).name
         if name == "cpu":
-            outputs, given = whole.backward(plan, own, y, kept, seeds)
+            outputs, pulled = whole.backward(plan, own, y, kept, seeds)
         else:
             out = run_on(name, plan, own)
             recorded = [out.recorded[value] for value in call.record]
-            outputs, given = [out.y, *out.states.values(), *recorded], seeds
-        return _apart(_gradients(outputs, given, leaves))
+            outputs, pulled = [out.y, *out.states.values(), *recorded], seeds
+        return _apart([g.detach() for g in _gradients(outputs, pulled, leaves)], given)
 
 
 def _gradients(outputs: list[Tensor], seeds: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
