@@ -69,7 +69,7 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
     seconds = time.perf_counter() - begun
     if not error < CLOSE:
         raise SystemExit(f"the compiled model computes something else: {error}; nothing was timed")
-    timed = in_turns(jobs, repetitions)
+    timed = in_turns(jobs, repetitions, time.process_time)
     median = {name: timing.median for name, timing in timed.items()}
     return {
         "cell": cell,

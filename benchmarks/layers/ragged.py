@@ -6,6 +6,7 @@ is timed with the run, for that is what torch.nn asks for. What both cost withou
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -33,7 +34,7 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
     ways, leaves = _ways(cell, sizes)
     error = _checked(ways, leaves)
     jobs = {name: _step(way, leaves[name]) for name, way in ways.items()}
-    timed = in_turns(jobs, repetitions)
+    timed = in_turns(jobs, repetitions, time.process_time)
     median = {name: timing.median for name, timing in timed.items()}
     return {
         "cell": cell,

@@ -24,7 +24,8 @@ versions, commit and date. With `--out benchmarks/layers/rows.jsonl` the command
 
 Steps are training steps in float32: forward, and back to every weight. Long sequences run in fresh processes,
 one for each way and time. Elsewhere one process holds all contestants with the same weights, compares what
-they compute first, and runs them in turns: medians with quartiles by the wall clock, in milliseconds.
+they compute first, and runs them in turns. Times are medians with quartiles, milliseconds of CPU time of one
+thread, so that other work on the machine is not in them.
 """
 
 
@@ -74,7 +75,7 @@ def _long(rows: Sequence[Row]) -> Table:
             what = f"{_at(row)}: at most {LONGER} times as long"
             bars.append(Bar(what, number(row["times_as_long"], 3), row["times_as_long"] <= LONGER))
     bars += _growth(rows)
-    title = "Long sequences in bounded memory, CPU time of one thread"
+    title = "Long sequences in bounded memory"
     return Table(title, "python -m benchmarks.layers long", head, lines, bars)
 
 

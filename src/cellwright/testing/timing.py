@@ -1,4 +1,4 @@
-"""Wall-clock times of things that do the same work, taken in turns in one process. Floor 6."""
+"""Times of things that do the same work, taken in turns in one process. Floor 6."""
 
 from __future__ import annotations
 
@@ -47,12 +47,17 @@ class Timing:
         return f"{number(self.median, 3)} ({number(self.lower, 3)}-{number(self.upper, 3)})"
 
 
-def in_turns(jobs: Mapping[str, Callable[[], object]], repetitions: int) -> dict[str, Timing]:
+def in_turns(
+    jobs: Mapping[str, Callable[[], object]],
+    repetitions: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Timing]:
     """Time jobs in turns, so that what disturbs the machine disturbs all of them.
 
     Args:
         jobs: what to run, by name; a job returns when its work is done.
         repetitions: how many times each is timed; rounded up to whole turns.
+        clock: seconds; `time.process_time` counts those of the processor, for jobs of one thread.
 
     Returns:
         The times of each.
@@ -68,7 +73,7 @@ def in_turns(jobs: Mapping[str, Callable[[], object]], repetitions: int) -> dict
             time.sleep(PAUSE)
             jobs[name]()
             for _ in range(PER_TURN):
-                begun = time.perf_counter()
+                begun = clock()
                 jobs[name]()
-                times[name].append(time.perf_counter() - begun)
+                times[name].append(clock() - begun)
     return {name: Timing.of(found) for name, found in times.items()}
