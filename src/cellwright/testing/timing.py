@@ -50,14 +50,14 @@ class Timing:
 def in_turns(
     jobs: Mapping[str, Callable[[], object]],
     repetitions: int,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, Timing]:
     """Time jobs in turns, so that what disturbs the machine disturbs all of them.
 
     Args:
         jobs: what to run, by name; a job returns when its work is done.
         repetitions: how many times each is timed; rounded up to whole turns.
-        clock: seconds; `time.process_time` counts those of the processor, for jobs of one thread.
+        clock: seconds, by the wall if left out; `time.process_time` counts the processor's, for one thread.
 
     Returns:
         The times of each.
@@ -65,6 +65,7 @@ def in_turns(
     >>> {name: timing.count for name, timing in in_turns({"a": lambda: 1, "b": lambda: 2}, 4).items()}
     {'a': 6, 'b': 6}
     """
+    clock = clock or time.perf_counter
     names = list(jobs)
     times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(math.ceil(repetitions / PER_TURN)):
