@@ -68,7 +68,7 @@ def test_data_lists_and_prints_the_samples(call) -> None:
 def test_doctor_tells_all_backends_and_variables(call) -> None:
     said = call("doctor")
     assert said.code == 0 and said.err == ""
-    for name in (*BACKENDS, *config.VARIABLES, "Python", "torch", "threads", "C++ compiler"):
+    for name in (*BACKENDS, *config.VARIABLES, "Python", "torch", "threads", "C++ compiler", "GPU kernels"):
         assert name in said.out
 
 

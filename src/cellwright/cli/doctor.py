@@ -12,6 +12,7 @@ import typer
 
 from cellwright import config
 from cellwright.backends.cpu.toolchain import bfloat16_macros, cache_folder, find_compiler, vector_units
+from cellwright.backends.triton.backend import refuses_place
 from cellwright.cli.screen import table
 from cellwright.cli.version import of
 from cellwright.nn import Recurrent
@@ -54,6 +55,14 @@ def _gpu() -> str:
     return ", ".join(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count()))
 
 
+def _gpu_kernels() -> str:
+    """The GPU path of the first card, or in one sentence why it is off."""
+    if not torch.cuda.is_available():
+        return "off: torch sees no NVIDIA GPU"
+    why = refuses_place(torch.device("cuda", 0))
+    return f"off: {why}" if why else f"on, Triton {of('triton')}"
+
+
 def _compiler() -> str:
     compiler = find_compiler()
     if compiler is None:
@@ -89,6 +98,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("Python", _python),
     ("torch", _torch),
     ("GPU", _gpu),
+    ("GPU kernels", _gpu_kernels),
     ("C++ compiler", _compiler),
     ("vector units", _vectors),
     ("products under autocast", _bfloat16),

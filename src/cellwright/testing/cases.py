@@ -39,21 +39,23 @@ CASES = (
 LONG = Case("1,100 steps", 1100, 2, 2, 8)
 
 
-def draw(cell: Cell, case: Case, dtype: torch.dtype, hidden: int | None = None, seed: int = 0) -> Call:
-    """Random input, states and weights, all asking for gradients; the same numbers in every dtype."""
+def draw(
+    cell: Cell, case: Case, dtype: torch.dtype, hidden: int | None = None, seed: int = 0, device: str = "cpu"
+) -> Call:
+    """Random input, states and weights, all asking for gradients; the same numbers everywhere."""
     generator = torch.Generator().manual_seed(seed)
     sizes = {"H": hidden or case.hidden, "I": case.inputs}
 
     def tensor(*shape: int) -> Tensor:
         wide = torch.randn(*shape, 2 if case.strided else 1, generator=generator, dtype=torch.float64)
-        return (0.5 * wide).to(dtype)[..., 0].requires_grad_()
+        return (0.5 * wide).to(device, dtype)[..., 0].requires_grad_()
 
     shapes = {n.name: [d.evaluate(sizes) for d in n.shape] for n in cell.graph.nodes if n.op != "constant"}
     feeds = {n.name: tensor(case.steps, case.batch, *(shapes[n.name] or [1])) for n in cell.graph.inputs}
     states = {n.name: tensor(case.batch, *(shapes[n.name] or [1])) for n in cell.graph.states}
     weights = {n.name: tensor(*shapes[n.name]) for n in cell.graph.parameters}
     first, *others = cell.graph.inputs
-    lengths = None if case.lengths is None else torch.tensor(case.lengths)
+    lengths = None if case.lengths is None else torch.tensor(case.lengths, device=device)
     return Call(feeds[first.name], states, weights, lengths, {n.name: feeds[n.name] for n in others} or None)
 
 
@@ -97,7 +99,7 @@ def everything(out: Outcome, call: Call) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(1)
     loss = call.x.new_zeros(())
     for value in (out.y, *out.states.values()):
-        weight = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
+        weight = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
         loss = loss + (value * weight).sum()
     found = torch.autograd.grad(loss, leaves(call), allow_unused=True, materialize_grads=True)
     names = ["x", *(call.extra or {}), *call.states, *call.weights]

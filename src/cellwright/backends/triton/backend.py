@@ -28,7 +28,7 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 def refuses(plan: Plan, call: Call) -> str | None:
     """One sentence, or None."""
-    why = _refuses_place(call.x.device) or _refuses_kind(call)
+    why = refuses_place(call.x.device) or _refuses_kind(call)
     if why is not None:
         return why
     k = kernel(plan.graph, call.record)
@@ -75,7 +75,8 @@ def notes(plan: Plan, call: Call) -> tuple[str, ...]:
     return (f"{k.program.linear}{how}", f"{count} programs of {made.rows} rows, matrices held on the chip")
 
 
-def _refuses_place(device: torch.device) -> str | None:
+def refuses_place(device: torch.device) -> str | None:
+    """Why nothing runs on a device, or None."""
     if device.type == "cpu" and interpreted():
         return None if installed() else _ABSENT
     if device.type != "cuda" or torch.version.hip is not None:
