@@ -130,7 +130,7 @@ def test_the_set_up_is_one_line_each() -> None:
         assert "-m venv .venv && " in line
         assert "-c constraints.txt" in line
     assert install.endswith("cellwright train forecast air_passengers\n")
-    assert test.endswith("pytest\n")
+    assert test.endswith("pytest -n 2\n")
 
 
 def test_python_snippets_print_what_the_page_says() -> None:
