@@ -16,7 +16,7 @@ from tests.backends.test_eager import zoo
 import cellwright as cw
 from cellwright.backends import eager
 from cellwright.backends import triton as gpu
-from cellwright.backends.triton import scan, sizes
+from cellwright.backends.triton import card, scan, sizes
 from cellwright.backends.triton.launch import how_of, kernel
 from cellwright.runtime.choose import plan_of
 from cellwright.testing.cases import Case, draw, everything
@@ -99,6 +99,31 @@ def test_blocks_beside_a_sum_over_the_row_are_one_matrix() -> None:
         return h
 
     agree(mixed, on=gpu, T=3, B=2, H=6)
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card on whose chip no matrix fits."""
+    monkeypatch.setattr(card, "on_chip", lambda _: 0)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("name", ["lstm", "gru_v1"])
+def test_matrices_that_do_not_fit_are_read_at_every_step(name: str) -> None:
+    graph, call = call_of(name, 2, 2, 3, 18, torch.float32, None)
+    assert "read anew at every step" in gpu.notes(plan_of(graph), call)[1]
+    agree(name, lengths=RAGGED, resets=RESETS, on=gpu, T=4, B=4, H=18)
+
+
+@pytest.mark.usefixtures("full")
+def test_blocks_that_do_not_fit() -> None:
+    @cw.cell
+    def mixed(x, h, *, W, R: [2, H / 2, H / 2]):
+        h = cw.layer_norm(cw.tanh(W @ x + cw.blocks(R, h)), eps=0.1)
+        return h
+
+    agree(mixed, on=gpu, T=2, B=2, H=18)
+    agree(cw.cells.slstm.configure(heads=3), on=gpu, T=2, B=2, H=18)
 
 
 def test_units_are_shared_where_none_reads_another() -> None:

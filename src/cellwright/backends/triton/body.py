@@ -1,8 +1,9 @@
 """The Triton text of one routine's step: one line per value, on the rows of one program. Floor 2.
 
 A value is held whole: a vector [ROWS, P] (P is the next power of two), a number of each row [ROWS, 1], a
-weight [1, P]. Matrices are read once, before the loop over time. What lies past a row's end is arbitrary:
-it is cleared before a sum over units or a product reads it.
+weight [1, P]. Matrices are read once, before the loop over time (`held`), or at every step piece by piece,
+what they multiply laid into memory between two barriers. What lies past a row's end is arbitrary: it is cleared
+before a sum over units or a product reads it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ class Form:
 class Body:
     """Texts of one routine. `widths`: of every array's row; `split`: whether programs share the units."""
 
-    def __init__(self, routine: Routine, widths: dict[str, Dim], split: Split | None) -> None:
-        self.routine, self.nodes, self.widths, self.split = routine, routine.nodes, widths, split
+    def __init__(
+        self, routine: Routine, widths: dict[str, Dim], split: Split | None, held: bool = True
+    ) -> None:
+        self.routine, self.nodes, self.widths, self.split = routine, routine.nodes, dict(widths), split
+        self.held = held
+        self.rooms: dict[str, Dim] = {}
         self.names = Names(routine.nodes)
         roots = [k for k, _ in (*routine.stores, *routine.sums)]
         self.roots = set(roots)
@@ -49,7 +54,6 @@ class Body:
             for o in reads(self.nodes[k].op, self.nodes[k].operands):
                 self.users.setdefault(o, []).append(k)
         self._held: dict[int, str] = {}
-        self._tiles: dict[int, str] = {}
         self.tiles: list[tuple[Dim, Dim]] = []
         for k in sorted(self.read):
             self._write(k)
@@ -235,60 +239,89 @@ class Body:
         node = self.nodes[k]
         terms = []
         for matrix, vector in zip(node.operands[::2], node.operands[1::2], strict=True):
-            tile = self._tile(matrix, node.op)
             operand = self._operand(vector)
-            terms.append(f"tl.dot({operand}, {tile}, input_precision=PRECISION, out_dtype=REAL)")
+            place, inside, name = self._tile(matrix, node.op)
+            if self.held:
+                tile = self._hold(name, place, inside)
+                terms.append(f"tl.dot({operand}, {tile}, input_precision=PRECISION, out_dtype=REAL)")
+            else:
+                terms.append(self._streamed(k, len(terms), operand, (vector, place, inside)))
         return " + ".join(terms)
 
+    def _hold(self, name: str, place: str, inside: str) -> str:
+        line = f"{name} = tl.load({place}, {inside}, 0).to(HELD).to(DOT)"
+        if line not in self.fixed:
+            self.fixed.append(line)
+        return name
+
+    def _streamed(self, k: int, number: int, room: str, at: tuple[int, str, str]) -> str:
+        """A product piece by piece: DEPTH of the units read at a time."""
+        vector, place, inside = at
+        out, dim = self.size(k), self.size(vector)
+        assert out is not None and dim is not None
+        total = f"{self.names[k]}_{number}"
+        size, begin = ("SHARE", "group * SHARE + ") if self.split else (size_text(dim), "")
+        row = self.address(room, "rows", None)
+        self.lines += [
+            f"{total} = tl.zeros([ROWS, P_{self.dim(out)}], REAL)",
+            f"for first in range(0, {size}, DEPTH):",
+            "    deep, along = first + tl.arange(0, DEPTH)[:, None], first + tl.arange(0, DEPTH)[None, :]",
+            f"    piece = tl.load({row} + {begin}along, here & (along < {size}), 0).to(DOT)",
+            f"    tile = tl.load({place}, {inside}, 0).to(HELD).to(DOT)",
+            f"    {total} += tl.dot(piece, tile, input_precision=PRECISION, out_dtype=REAL)",
+        ]
+        return total
+
     def _operand(self, o: int) -> str:
-        """A vector as a product reads it, in the products' type."""
+        """A vector as a product reads it: in the products' type, or the array where it was laid."""
         if o not in self._held:
             dim = self.size(o)
             assert dim is not None
-            self._held[o] = f"{self.names[o]}_held"
             if self.form[o] != Form(True, dim):
                 self.text[o], self.form[o] = self.full(o, dim), Form(True, dim)
-            self.lines.append(f"{self._held[o]} = {self._cleared(o, '0.0')}.to(HELD).to(DOT)")
+            if self.held:
+                self._held[o] = f"{self.names[o]}_held"
+                self.lines.append(f"{self._held[o]} = {self._cleared(o, '0.0')}.to(HELD).to(DOT)")
+            else:
+                self._held[o] = room = f".room {self.names[o]}"
+                self.rooms[room] = self.widths[room] = dim
+                address, mask = self.address(room, "rows", dim), self.mask(dim, False)
+                self.lines += ["tl.debug_barrier()", f"tl.store({address}, {self.text[o]}, {mask})"]
+                self.lines.append("tl.debug_barrier()")
         return self._held[o]
 
-    def _tile(self, k: int, op: str) -> str:
-        """A matrix [units read, units made], read once before the loop."""
-        if k in self._tiles:
-            return self._tiles[k]
+    def _tile(self, k: int, op: str) -> tuple[str, str, str]:
+        """A matrix [units read, units made]: where it lies, what of it is there, its name."""
         node, turned = self.nodes[k], self.nodes[k].op in ("transpose", "turn_blocks")
         leaf = self.nodes[node.operands[0]] if turned else node
         assert leaf.op == "parameter", f"a product with a matrix that is no weight: {leaf.op}"
         name = f"{field(leaf.name)}{'_T' if turned else ''}"
-        self._tiles[k] = name
         pointer = self.array(leaf.name)
         if op == "blocks":
             place, inside = self._block_place(leaf, turned)
-        else:
-            high, wide = leaf.shape
-            read, made = (high, wide) if turned else (wide, high)
-            self._holds(read, made)
-            deep, cols = f"deep_{self.dim(read)}", f"cols_{self.dim(made)}"
-            place = (
-                f"{deep} * ({size_text(wide)}) + {cols}"
-                if turned
-                else f"{cols} * ({size_text(wide)}) + {deep}"
-            )
-            inside = f"({deep} < {size_text(read)}) & in_{self.dim(made)}"
-        self.fixed.append(f"{name} = tl.load({pointer} + {place}, {inside}, 0).to(HELD).to(DOT)")
-        return name
+            return f"{pointer} + {place}", inside, name
+        high, wide = leaf.shape
+        read, made = (high, wide) if turned else (wide, high)
+        deep, cols = self._holds(read, made), f"cols_{self.dim(made)}"
+        size = size_text(wide)
+        place = f"{deep} * ({size}) + {cols}" if turned else f"{cols} * ({size}) + {deep}"
+        return f"{pointer} + {place}", f"({deep} < {size_text(read)}) & in_{self.dim(made)}", name
 
-    def _holds(self, read: Dim, made: Dim) -> None:
-        self.deep.setdefault(read)
-        self.dim(read)
+    def _holds(self, read: Dim, made: Dim) -> str:
+        """The name of the units read."""
         self.tiles.append((read, made))
+        word = self.dim(read)
+        if not self.held:
+            return "deep"
+        self.deep.setdefault(read)
+        return f"deep_{word}"
 
     def _block_place(self, leaf: Node, turned: bool) -> tuple[str, str]:
         """Of blocks on a diagonal: those of one share, or as the whole matrix that they are."""
         count, high, wide = leaf.shape
         rows, columns = (d.scaled(dict(count.terms)[""]) for d in (high, wide))
         read, made = (rows, columns) if turned else (columns, rows)
-        self._holds(read, made)
-        deep, cols = f"deep_{self.dim(read)}", f"cols_{self.dim(made)}"
+        deep, cols = self._holds(read, made), f"cols_{self.dim(made)}"
         if self.split is not None:
             own = "group * SHARE * SHARE + {} * SHARE + {}"
             slot = "slot"

@@ -26,7 +26,9 @@ def refuses(device: torch.device) -> str | None:
 
 
 def on_chip(device: torch.device) -> int:
-    """Bytes of matrices that one program can hold."""
+    """Bytes of matrices that one program can hold; the interpreter is told of an H100's."""
+    if device.type != "cuda":
+        return int(SHARE_OF_CHIP * 232_448)
     properties: Any = torch.cuda.get_device_properties(device)
     return int(SHARE_OF_CHIP * properties.shared_memory_per_block_optin)
 

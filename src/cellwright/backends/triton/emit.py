@@ -37,6 +37,7 @@ class Program:
     from_d: dict[str, tuple[Dim, Dim]]
     total: Dim
     linear: Linear | str
+    held: bool
 
     @property
     def made(self) -> Recurrence:
@@ -45,27 +46,27 @@ class Program:
 
 
 @lru_cache(maxsize=256)
-def emit(graph: Graph, record: tuple[str, ...] = ()) -> Program:
+def emit(graph: Graph, record: tuple[str, ...] = (), held: bool = True) -> Program:
     """Everything a graph needs to run here; `record` names values to give out at every step, without a way
-    back."""
+    back. `held`: matrices stay on the chip, else they are read anew at every step."""
     base = shared.emit(graph, record)
     made, states = base.recurrence, base.hoisted.step.states
     widths = widths_of(states, _widths(base))
     linear = linear_states(base.hoisted.step)
     forward = made.forward if isinstance(linear, str) or record else with_factors(made.forward, states)
     splits = {"forward": split_of(forward), "backward": split_of(made.backward)}
-    body = Body(forward, widths, splits["forward"])
+    body = Body(forward, widths, splits["forward"], held)
     kernels = {"forward": Frame(body, states, base.letters).forward()}
     totals, from_d, total = _sums(made)
     if not record:
         widths[".totals"] = total
-        back = Body(made.backward, widths, splits["backward"])
+        back = Body(made.backward, widths, splits["backward"], held)
         slots = [(k, totals[name][0]) for k, name in _summed(made) if name in totals]
         kernels["backward"] = Frame(back, states, base.letters).backward(slots)
     called = frozenset().union(*(k.functions for k in kernels.values()))
     texts = [k.text for k in kernels.values()] + ([] if isinstance(linear, str) else [JOINED])
     text = "\n\n".join([_header(graph), *functions(called), *texts])
-    return Program(base, text, kernels, splits, totals, from_d, total, linear)
+    return Program(base, text, kernels, splits, totals, from_d, total, linear, held)
 
 
 def _widths(base: shared.Program) -> dict[str, Dim]:

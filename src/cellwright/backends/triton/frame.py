@@ -18,20 +18,21 @@ from cellwright.compiler.graph import Node
 from cellwright.compiler.places import width
 
 TAB = "    "
-FLAGS = ("ROWS", "SHARE", "REAL", "HELD", "DOT", "PRECISION", "RAGGED", "RESETS", "KEEP", "ENDS")
+FLAGS = ("ROWS", "SHARE", "REAL", "HELD", "DOT", "PRECISION", "RAGGED", "RESETS", "KEEP", "ENDS", "DEPTH")
 NUMBERS = ("T", "B", "STEPS")
 
 
 @dataclass(frozen=True)
 class Written:
     """One kernel: its text, its arrays (our names) in order, the sizes of its vectors with their words, the
-    matrices it holds (units read, units made), what it calls."""
+    matrices it reads (units read, units made), arrays for what they multiply, what it calls."""
 
     name: str
     text: str
     arrays: tuple[str, ...]
     dims: tuple[tuple[Dim, str], ...]
     tiles: tuple[tuple[Dim, Dim], ...]
+    rooms: tuple[tuple[str, Dim], ...]
     functions: frozenset[str]
 
     @property
@@ -227,7 +228,15 @@ class Frame:
             ]
         )
         dims = tuple(body.dims.items())
-        return Written(name, text, tuple(body.arrays), dims, tuple(body.tiles), frozenset(body.functions))
+        return Written(
+            name,
+            text,
+            tuple(body.arrays),
+            dims,
+            tuple(body.tiles),
+            tuple(body.rooms.items()),
+            frozenset(body.functions),
+        )
 
     def _columns(self) -> list[str]:
         """The program's rows, units and steps."""

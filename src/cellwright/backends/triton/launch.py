@@ -36,8 +36,8 @@ class KernelError(Exception):
 class Kernel:
     """A program for one cell; its module is loaded when first asked for."""
 
-    def __init__(self, graph: Graph, record: tuple[str, ...]) -> None:
-        self.program, self.graph, self.record = emit(graph, record), graph, record
+    def __init__(self, graph: Graph, record: tuple[str, ...], held: bool) -> None:
+        self.program, self.graph, self.record = emit(graph, record, held), graph, record
         hoisted = self.program.base.hoisted
         self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
         self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
@@ -57,14 +57,14 @@ class Kernel:
         return module(self.program.text, word(self.graph.name))
 
 
-def kernel(graph: Graph, record: tuple[str, ...] = ()) -> Kernel:
-    """The program of a graph, made once. `record`: see `emit`."""
-    return _kernel(graph, record)
+def kernel(graph: Graph, record: tuple[str, ...] = (), held: bool = True) -> Kernel:
+    """The program of a graph, made once. `record`, `held`: see `emit`."""
+    return _kernel(graph, record, held)
 
 
 @lru_cache(maxsize=256)
-def _kernel(graph: Graph, record: tuple[str, ...]) -> Kernel:
-    return Kernel(graph, record)
+def _kernel(graph: Graph, record: tuple[str, ...], held: bool) -> Kernel:
+    return Kernel(graph, record, held)
 
 
 @dataclass(frozen=True)
@@ -275,12 +275,15 @@ def _run(
     written, made = k.program.kernels[name], layout(k.program, name, how.sizes, how.batch)
     none = given.starts[0]
     pointers = {f"{field(a)}_ptr": arrays.get(a, none) for a in written.arrays}
+    for room, size in written.rooms:
+        width = size.evaluate(how.sizes)
+        pointers[f"{field(room)}_ptr"] = none.new_empty((how.batch, width), dtype=how.held)
     held = _TYPES[how.held]
     narrow = how.held in (torch.float16, torch.bfloat16)
     constants: dict[str, Any] = {letter: how.sizes[letter] for letter in k.program.base.letters}
     constants |= {f"P_{w}": size for w, size in made.pads.items()}
     constants |= {
-        "ROWS": made.rows, "SHARE": made.share,
+        "ROWS": made.rows, "SHARE": made.share, "DEPTH": made.depth,
         "REAL": tl.float64 if how.dtype == torch.float64 else tl.float32,
         "HELD": getattr(tl, held),
         # The interpreter multiplies the bits of 16-bit numbers.

@@ -18,13 +18,15 @@ LANES = 512
 
 @dataclass(frozen=True)
 class Layout:
-    """One kernel's programs: rows each, units each (`share`), how many shares; padded sizes by name."""
+    """One kernel's programs: rows each, units each (`share`), how many shares; padded sizes by
+    name; units of a matrix read at a time where it is not held."""
 
     rows: int
     share: int
     shares: int
     pads: Mapping[str, int]
     warps: int
+    depth: int = LEAST
 
 
 def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) -> Layout:
@@ -41,7 +43,10 @@ def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) 
     widest = max(pads.values(), default=1)
     rows = LEAST if written.products else max(1, min(LEAST, LANES // widest, _power(batch)))
     warps = 8 if (written.products and widest >= 128) or rows * widest >= 4096 else 4
-    return Layout(rows, share, shares, pads, warps)
+    warps = 16 if written.products and widest >= 256 else warps
+    # A piece of a matrix is read through registers: 16 K numbers at a time.
+    depth = max(LEAST, min(64, (1 << 14) // widest))
+    return Layout(rows, share, shares, pads, warps, depth)
 
 
 def _share(split: Split, size: int) -> tuple[int, int]:
