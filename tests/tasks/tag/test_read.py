@@ -35,7 +35,7 @@ def test_columns(tmp_path: Path, name: str) -> None:
     assert found.tokens == (("EU", "rejects"), ("Peter", "Blackburn"))
     assert found.tags == (("B-ORG", "O"), ("B-PER", "I-PER"))
     assert found.scheme == "iob2"
-    assert found.lines == ((1, 2), (5, 6))
+    assert found.places == ((1, 2), (5, 6))
     assert found.note == "2 sentences, 4 tokens; text = 1, label = 3 (guessed; set --text, --label)"
 
 
@@ -57,7 +57,7 @@ def test_conllu(tmp_path: Path) -> None:
     path = put(tmp_path, "a.conllu", CONLLU)
     found = cw.Tagger().read(path)
     assert found.tokens == (("I", "'m", "here"),) and found.tags == (("PRON", "AUX", "ADV"),)
-    assert found.lines == ((4, 5, 7),)
+    assert found.places == ((4, 5, 7),)
     assert cw.Tagger(label="xpos", text="lemma").read(path).tokens == (("I", "be", "here"),)
     untagged = CONLLU.replace("PRON", "_").replace("AUX", "_").replace("ADV", "_")
     assert cw.Tagger().read(put(tmp_path, "b.conllu", untagged)).tags is None

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import cellwright as cw
+from cellwright.cli import main
 from cellwright.errors import DataError, SettingError
 from cellwright.tasks.inside import inside
 from cellwright.tasks.lines import Lines
@@ -123,7 +124,7 @@ class TestFitAndPredict:
 class TestScores:
     def test_tags_that_training_has_not_seen_count_as_missed(self, of_flights: cw.Tagger) -> None:
         X, y = [["fly", "to", "rome"], ["fly", "to", "bern"]], [["O", "O", "B-via"], ["O", "O", "B-to"]]
-        with pytest.warns(UserWarning, match="1 tags that training has not seen count as missed: S-via"):
+        with pytest.warns(UserWarning, match="1 tags that training has not seen count as missed: B-via"):
             scores = of_flights.measure(X, y)
         assert scores["recall"] == 0.5 and scores["precision"] == 0.5
         assert np.isfinite(scores["loss"])
@@ -152,6 +153,19 @@ class TestAround:
         again = cw.Tagger.load(tmp_path / "run")
         X = flights(5, seed=4)[0]
         assert again.answers(X) == of_flights.answers(X)
+
+    def test_on_the_command_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        data, run = tmp_path / "a.conll", str(tmp_path / "run")
+        data.write_text("rome B-X\nis O\n\nin O\nnew B-X\nyork I-X\n\n" * 12)
+        settings = ["--units", "6", "--embedding", "6", "--character-units", "0", "--epochs", "1", "--quiet"]
+        assert main(["train", "tag", str(data), "--out", run, *settings]) == 0
+        assert main(["evaluate", run, str(data), "--quiet"]) == 0
+        assert "F1" in capsys.readouterr().out
+        data.write_text("is\nrome\n\nin\n")
+        assert main(["predict", run, str(data), "--quiet"]) == 0
+        head, *rows = capsys.readouterr().out.splitlines()
+        assert head == "sentence,token,tag,probability"
+        assert [row.split(",")[:2] for row in rows] == [["1", "is"], ["1", "rome"], ["2", "in"]]
 
     def test_live(self, of_flights: cw.Tagger) -> None:
         stream = cw.Stream(of_flights)

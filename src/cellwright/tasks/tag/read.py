@@ -171,7 +171,7 @@ def _with_roles(source: Source, table: _Table, wanted: Wanted, text: str, label:
         {name: _taken(table, _place(source, table, name, "--features")) for name in features},
         tuple(table.intents) or None,
         columns={"text": table.names[column], "label": tagged, "features": ",".join(features)},
-        lines=tuple(map(tuple, table.lines)),
+        places=tuple(map(tuple, table.lines)),
     )
 
 
@@ -207,7 +207,7 @@ def _parallel(source: Source, file: Path, wanted: Wanted) -> Sentences:
         None if tags is None else tuple(tuple(tags[1][k]) for k in kept),
         intents=None if intents is None else tuple(" ".join(intents[1][k]) for k in kept),
         columns={"text": file.name, "label": "" if tags is None else tags[0].name},
-        lines=tuple((k + 1,) * len(tokens[k]) for k in kept),
+        places=tuple((k + 1,) * len(tokens[k]) for k in kept),
     )
 
 

@@ -29,7 +29,7 @@ class Sentences:
         note: one line about the file; empty for data from memory.
         columns: which column was read as what.
         source: the file's name, for messages.
-        lines: the line of each token in the file; empty for data from memory.
+        places: the line of each token in the file; empty for data from memory.
     """
 
     tokens: Rows
@@ -40,7 +40,7 @@ class Sentences:
     note: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     source: str = ""
-    lines: tuple[tuple[int, ...], ...] = ()
+    places: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -73,7 +73,7 @@ class Sentences:
             tags=None if self.tags is None else chosen(self.tags),
             features={name: chosen(rows) for name, rows in self.features.items()},
             intents=None if self.intents is None else chosen(self.intents),
-            lines=chosen(self.lines) if self.lines else (),
+            places=chosen(self.places) if self.places else (),
         )
 
     def split(self, share: float, seed: int) -> tuple[Sentences, Sentences]:
@@ -87,8 +87,8 @@ class Sentences:
 
     def where(self, sentence: int, token: int) -> str:
         """A token's place, for messages; both count from 0."""
-        if self.lines:
-            return f"{self.source}, line {self.lines[sentence][token]}"
+        if self.places:
+            return f"{self.source}, line {self.places[sentence][token]}"
         return f"{self.source or 'y'}, sentence {sentence + 1}, token {token + 1}"
 
     def in_scheme(self, wanted: str = "auto") -> Sentences:

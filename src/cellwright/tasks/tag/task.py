@@ -204,7 +204,7 @@ class Tagger(Estimator[Sentences, Coded]):
 
     def examples(self, network: nn.Module, held: Sentences, facts: Facts) -> dict[str, Any]:
         """Each type of chunk by itself (or what is taken for what), and sentences, some with mistakes."""
-        said = self._answers(network, self.encode(held, facts), facts)
+        said = self._answers(network, code.encoded(held, facts), facts)
         truth = held.known()
         wrong = [k for k, tags in enumerate(truth) if list(tags) != said.tags[k]]
         right = [k for k, tags in enumerate(truth) if list(tags) == said.tags[k]]
@@ -286,14 +286,13 @@ class Tagger(Estimator[Sentences, Coded]):
         return mended
 
     def _say_unseen(self, part: Sentences, facts: Facts) -> None:
-        known = set(facts["tags"])
-        unseen = sorted({tag for tags in code.learnt_tags(part) for tag in tags} - known)
+        known, unseen = set(facts["tags"]), set()
+        for own, learnt in zip(part.known(), code.learnt_tags(part), strict=True):
+            unseen |= {tag for tag, as_learnt in zip(own, learnt, strict=True) if as_learnt not in known}
         if unseen:
-            more = ", ..." if len(unseen) > 5 else ""
+            named = ", ".join(sorted(unseen)[:5]) + (", ..." if len(unseen) > 5 else "")
             warnings.warn(
-                f"{len(unseen)} tags that training has not seen count as missed: "
-                f"{', '.join(unseen[:5])}{more}",
-                stacklevel=3,
+                f"{len(unseen)} tags that training has not seen count as missed: {named}", stacklevel=3
             )
 
     def _answers(self, network: nn.Module, coded: Coded, facts: Facts, *, sure: bool = True) -> Answers:
