@@ -2,10 +2,10 @@
 
     python -m benchmarks.gpu [CASE ...] [--out benchmarks/gpu/rows.jsonl] [--quick]
 
-Cases: dense, blocks, scan, stream; all when none is named. Milliseconds by CUDA events, forward and
-forward and back, quartiles; a row is printed and appended only after what was computed agreed with the reference. Peers:
-torch.nn (cuDNN), the Python loop, torch.compile of the loop. FlashRNN's published figures (H100, B 16, T 1024,
-width 768, bfloat16) stand in `PUBLISHED`.
+Cases: dense, blocks, scan, stream; all when none is named. Milliseconds by CUDA events, forward and forward
+and back, quartiles; a row is printed and appended only after what was computed agreed with the reference.
+Peers: torch.nn (cuDNN), the Python loop, torch.compile of the loop. FlashRNN's published figures (H100, B 16,
+T 1024, width 768, bfloat16) stand in `PUBLISHED`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from cellwright.compiler.affine import linear_states
 from cellwright.compiler.derive import derive
 from cellwright.compiler.fuse import Schedule, schedule
 from cellwright.compiler.graph import Graph, Node
@@ -48,7 +49,8 @@ def plan(graph: Graph) -> str:
     """What is done before the loop over time, in its stages both ways, and after it."""
     hoisted = hoist(graph)
     made = make_recurrence(hoisted)
-    lines = ["# before each chunk of steps, for all its rows at once", *_before(hoisted, made)]
+    lines = [f"# {linear_states(graph)}"]
+    lines += ["# before each chunk of steps, for all its rows at once", *_before(hoisted, made)]
     for routine, title in ((made.forward, "every step"), (made.backward, "every step back")):
         lines += [f"# {title}", *_routine(routine, schedule(routine))]
     return "\n".join(

@@ -67,7 +67,7 @@ def run(plan: Plan, call: Call) -> Outcome:
             k.give_up(how, fact)
             return eager.run(plan, call)
         except torch.OutOfMemoryError as fact:
-            raise card.no_room(plan.graph.name, how, k.program, keep, call.x.device) from fact
+            raise card.no_room(plan.graph.name, how, keep, call.x.device) from fact
     return Outcome(y, dict(zip(k.states, last, strict=True)), {})
 
 

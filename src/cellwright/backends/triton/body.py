@@ -1,9 +1,9 @@
 """The Triton text of one routine's step: one line per value, on the rows of one program. Floor 2.
 
 A value is held whole: a vector [ROWS, P] (P is the next power of two), a number of each row [ROWS, 1], a
-weight [1, P]. Matrices are read once, before the loop over time (`held`), or at every step piece by piece,
-what they multiply laid into memory between two barriers. What lies past a row's end is arbitrary: it is cleared
-before a sum over units or a product reads it.
+weight [1, P]. Matrices are read once, before the loop over time (`held`), or piece by piece at every step:
+what they multiply is then laid into memory between two barriers. What lies past a row's end is arbitrary, and
+cleared before a sum over units or a product reads it.
 """
 
 from __future__ import annotations

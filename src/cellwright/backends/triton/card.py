@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from cellwright.backends.triton.emit import Program
 from cellwright.backends.triton.launch import How
 from cellwright.errors import RoomError
 
@@ -30,10 +29,11 @@ def on_chip(device: torch.device) -> int:
     if device.type != "cuda":
         return int(SHARE_OF_CHIP * 232_448)
     properties: Any = torch.cuda.get_device_properties(device)
-    return int(SHARE_OF_CHIP * properties.shared_memory_per_block_optin)
+    most = getattr(properties, "shared_memory_per_block_optin", properties.shared_memory_per_block)
+    return int(SHARE_OF_CHIP * most)
 
 
-def needed(program: Program, how: How, keep: bool) -> int:
+def needed(how: How, keep: bool) -> int:
     """Bytes that one sequence of the call takes beside what it was given."""
     w, item = how.widths, how.dtype.itemsize
     stored = sum(w.feeds) + w.states[0] + (w.kept + w.d + sum(w.feeds) if keep else 0)
@@ -41,9 +41,9 @@ def needed(program: Program, how: How, keep: bool) -> int:
     return how.steps * (stored * item + histories)
 
 
-def no_room(name: str, how: How, program: Program, keep: bool, device: torch.device) -> RoomError:
+def no_room(name: str, how: How, keep: bool, device: torch.device) -> RoomError:
     """What was needed, and how many sequences would fit."""
-    each = needed(program, how, keep)
+    each = needed(how, keep)
     free = torch.cuda.mem_get_info(device)[0]
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return no_room_for(name, how.steps, how.batch, each, free)

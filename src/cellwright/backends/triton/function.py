@@ -14,6 +14,7 @@ from cellwright.backends.cpu.function import flatten, pack, unflatten, unpack
 from cellwright.backends.cpu.launch import Given
 from cellwright.backends.cpu.reference import reference
 from cellwright.backends.triton import launch
+from cellwright.backends.triton.card import no_room
 from cellwright.backends.triton.gradients import gradients
 from cellwright.backends.triton.launch import How, Kernel, Ran
 
@@ -48,6 +49,8 @@ class Recurrence(torch.autograd.Function):
         seeds = [torch.zeros_like(v) if g is None else g for g, v in zip(seeds_of, like, strict=True)]
         try:
             found = launch.backward(ctx.k, given, ctx.how, ran, (seeds[0], tuple(seeds[1:])))
+        except torch.OutOfMemoryError as fact:
+            raise no_room(ctx.k.graph.name, ctx.how, True, results[0].device) from fact
         except launch.KernelError as fact:
             ctx.k.give_up(ctx.how, fact)
             with torch.enable_grad():

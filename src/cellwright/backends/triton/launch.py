@@ -156,12 +156,15 @@ def _starts(
     return found, through
 
 
-def _joined(k: Kernel, own: Tensor, through: Tensor, start: Tensor, last_first: bool) -> Tensor:
+def _joined(k: Kernel, own: Tensor, through: Tensor, first: Tensor, last_first: bool) -> Tensor:
     found = torch.empty_like(own)
-    count, lanes = start.numel(), 128
-    k.module.joined[(-(-count // lanes),)](
-        own, through, start, found, own.shape[0], count, LAST_FIRST=last_first, LANES=lanes
-    )
+    count, lanes = first.numel(), 128
+    arguments = {
+        "own_ptr": own, "through_ptr": through, "start_ptr": first, "found_ptr": found,
+        "PARTS": own.shape[0], "N": count, "LAST_FIRST": last_first, "LANES": lanes,
+    }  # fmt: skip
+    with torch.cuda.device_of(own):  # type: ignore[no-untyped-call]
+        start(k.module.joined, (-(-count // lanes), 1, 1), arguments, 4)
     return found
 
 
@@ -297,7 +300,9 @@ def _run(
         **pointers, "lengths_ptr": none if given.lengths is None else given.lengths, "resets_ptr": resets,
         "T": how.steps, "B": how.batch, "STEPS": how.span, **constants,
     }  # fmt: skip
-    start(getattr(k.module, name), grid, arguments, made.warps)
+    # Triton launches on the current device, which need not be the tensors'.
+    with torch.cuda.device_of(none):  # type: ignore[no-untyped-call]
+        start(getattr(k.module, name), grid, arguments, made.warps)
 
 
 def start(kernel: Any, grid: tuple[int, int, int], arguments: dict[str, Any], warps: int) -> None:

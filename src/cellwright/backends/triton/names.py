@@ -11,9 +11,9 @@ from cellwright.compiler.graph import Node
 
 # What the emitted text calls its own.
 _TEXT = """
-    T B STEPS ROWS SHARE REAL HELD DOT PRECISION RAGGED RESETS KEEP ENDS SCANNED DEPTH tl triton rows here
-    group part begin end step at real length anew ends slot slot_of factor n dy deep along piece tile first inside
-    shifted range
+    T B STEPS ROWS SHARE REAL HELD DOT PRECISION RAGGED RESETS KEEP ENDS SCANNED DEPTH
+    tl triton rows here group part begin end step at real length anew ends slot slot_of factor n dy
+    deep along piece tile first inside shifted range
 """
 _OWN = frozenset(_TEXT.split())
 _OURS = re.compile(
