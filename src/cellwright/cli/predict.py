@@ -34,11 +34,13 @@ def command(arguments: list[str]) -> Callable[..., None]:
         data: Annotated[str, typer.Argument(help="a file of the same kind, or a sample", metavar="DATA")],
         out: Annotated[
             Path | None,
-            typer.Option(help="a file .csv, .jsonl or .txt instead of stdout", show_default=False),
+            typer.Option(
+                help="a file .csv or .jsonl (translations: .txt too) instead of stdout", show_default=False
+            ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
     ) -> None:
-        writer = _writer(out)
+        writer = _writer(out, estimator.TASK)
         rows = _rows(estimator)
         material = estimator.read(data)
         write = (_lines if getattr(material, "lines", False) else _csv) if writer is None else writer
@@ -109,15 +111,15 @@ ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
 }
 
 
-def _writer(out: Path | None) -> Callable[[list[Row]], str] | None:
+def _writer(out: Path | None, task: str) -> Callable[[list[Row]], str] | None:
     """By the ending of the file; None on stdout, where the material decides."""
-    writers = {".csv": _csv, ".jsonl": _json_lines, ".txt": _lines}
+    writers = {".csv": _csv, ".jsonl": _json_lines} | ({".txt": _lines} if task == "translate" else {})
     if out is None:
         return None
     ending = out.suffix.lower()
     if ending not in writers:
         raise SettingError(
-            "predictions go to a .csv, a .jsonl or a .txt",
+            "predictions do not go to such a file",
             where="--out",
             got=out,
             expected=", ".join(writers),
@@ -134,8 +136,8 @@ def _csv(rows: list[Row]) -> str:
 
 
 def _lines(rows: list[Row]) -> str:
-    """The last column alone, a line each."""
-    return "".join(" ".join(str(list(row.values())[-1]).split()) + "\n" for row in rows)
+    """The translations alone, a line each."""
+    return "".join(" ".join(str(row["translation"]).split()) + "\n" for row in rows)
 
 
 def _json_lines(rows: list[Row]) -> str:

@@ -126,6 +126,8 @@ def test_from_two_files_to_a_file_of_lines(
     assert capsys.readouterr().out.count("\n") == 40
     assert main(["predict", "run", "a.de", "--out", "said.csv", "--quiet"]) == 0
     assert Path("said.csv").read_text().splitlines()[0] == "source,translation"
+    assert main(["predict", "run", "a.de", "--out", "said.txt", "--quiet"]) == 0
+    assert Path("said.txt").read_text().count("\n") == 40
     assert main(["evaluate", "run", "a.de,a.en", "--json", "--quiet"]) == 0
     assert "chrf" in json.loads(capsys.readouterr().out)
     Path("short.en").write_text("one\n")
