@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -33,9 +34,11 @@ class Task:
 
     @property
     def pieces(self) -> list[tuple[int, int]]:
-        """The segments, from step to step."""
-        steps, length = self.call.x.shape[0], self.call.segment or 1
-        return [(at, min(at + length, steps)) for at in range(0, steps, length)]
+        """The segments, from step to step: as few as may be, all about as long."""
+        steps = self.call.x.shape[0]
+        count = -(-steps // (self.call.segment or 1))
+        bounds = [steps * k // count for k in range(count + 1)] if count else []
+        return list(pairwise(bounds))
 
 
 def run(graph: Graph, call: Call, wanted: str | None = None) -> Outcome:
