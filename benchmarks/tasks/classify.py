@@ -51,10 +51,10 @@ CASES = {
 }
 
 
-def measure(name: str, data: Path, seed: int) -> dict[str, Any]:
-    """Train with the defaults, score once."""
+def measure(name: str, data: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Train with the defaults (and what else is said), score once."""
     case = CASES[name]
-    model = cw.Classifier(text=case.text, label=case.label, seed=seed)
+    model = cw.Classifier(text=case.text, label=case.label, seed=seed, **settings)
     begun, worked = time.perf_counter(), time.process_time()
     test = case.test if isinstance(case.test, float) else (model.read(data / case.test), None)
     model.fit(model.read(data / case.train), test=test)
@@ -62,6 +62,7 @@ def measure(name: str, data: Path, seed: int) -> dict[str, Any]:
     return {
         "set": name,
         "seed": seed,
+        **({"settings": settings} if settings else {}),
         "accuracy": round(100 * metrics["test"]["accuracy"], 2),
         "macro_f1": round(100 * metrics["test"]["macro_f1"], 2),
         "floor": case.floor,
@@ -86,12 +87,13 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of the sets")
     parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--settings", type=json.loads, default={}, help="other settings, as a JSON object")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, given.seed))
+        line = json.dumps(measure(name, given.data, given.seed, given.settings))
         print(line, flush=True)
         if given.out:
             with given.out.open("a", encoding="utf-8") as file:

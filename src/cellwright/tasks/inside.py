@@ -27,6 +27,7 @@ from cellwright.tasks.forecast.intervals import said as forecasts_of
 from cellwright.tasks.forecast.series import whole
 from cellwright.tasks.forecast.show import written
 from cellwright.tasks.generate.write import Writer
+from cellwright.tasks.networks import Ensemble
 from cellwright.tasks.tag import code as tag_code
 from cellwright.tasks.tag.code import Sides
 from cellwright.tasks.tag.live import LiveSentences
@@ -79,7 +80,8 @@ def _classify(estimator: Any, data: str, row: int) -> Inside:
     facts, text = estimator.facts_, estimator.facts_["kind"] == "text"
     part = normal([data]) if text and _is_text(data) else estimator.read(data)
     part = part.some([_place(row, len(part), data)])
-    network = estimator.network_
+    kept: Any = estimator.network_
+    network: Any = kept.members[0] if isinstance(kept, Ensemble) else kept
     x, _ = classify_code.encoded(part, facts, estimator.max_length).pad([0])
     x = x.to(next(network.parameters()).device)
     read = network.first(x)

@@ -7,6 +7,7 @@ Refuses nothing: the task checks what comes in.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +142,25 @@ class Bag(nn.Module):
         """x [T, B] or [T, B, C] and lengths [B] to logits [B, outputs]."""
         logits: Tensor = self.head(self.dropout(pooled(self.first(x), lengths, "mean")))
         return logits
+
+
+class Ensemble(nn.Module):
+    """Networks of different beginnings: each learns as if alone, their probabilities are averaged.
+
+    logits = log mean_m softmax(logits_m)
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """x and lengths as of a member to logits [B, outputs]; in training to each one's [M, B, outputs]."""
+        logits = torch.stack([member(x, lengths) for member in self.members])
+        if self.training:
+            return logits
+        mean: Tensor = logits.log_softmax(-1).logsumexp(0) - math.log(len(self.members))
+        return mean
 
 
 class CountsPerceptron(nn.Module):

@@ -321,3 +321,45 @@ def test_only_a_recurrent_network_tells_the_order_of_words() -> None:
     assert scores["gru"] > 0.97
     assert scores["bow"] < 0.6
     assert models["gru"].predict(["我爱中国", "中国爱我"]).tolist() == ["person", "place"]
+
+
+class TestFewExamples:
+    """An ensemble and noise: by hand from the members."""
+
+    def series(self):
+        rng = np.random.default_rng(0)
+        X = [rng.normal(size=(rng.integers(4, 9), 2)).astype(np.float32) + k % 2 for k in range(24)]
+        return X, [str(k % 2) for k in range(24)]
+
+    def test_an_ensemble_averages_probabilities(self, tmp_path):
+        X, y = self.series()
+        model = cw.Classifier(units=4, epochs=1, passes=1, ensemble=3, augment=0.1).fit(X, y)
+        found = model.predict_proba(X)
+        x, lengths = code.encoded(normal(X), model.facts_, 0).pad(range(24))
+        with torch.no_grad():
+            each = [member(x, lengths).softmax(-1) for member in model.network_.members]
+        assert not torch.equal(each[0], each[1])
+        np.testing.assert_allclose(found, torch.stack(each).mean(0).numpy(), atol=1e-6)
+        model.save(tmp_path / "run")
+        np.testing.assert_array_equal(cw.Classifier.load(tmp_path / "run").predict_proba(X), found)
+
+    def test_the_loss_is_the_mean_of_the_members_losses(self):
+        X, y = self.series()
+        model = cw.Classifier(units=4, epochs=1, passes=1, ensemble=2, dropout=0.0).fit(X, y)
+        batch = next(iter(model.feed(model.encode(model.take(X, y), model.facts_)).epoch(0)))
+        model.network_.train()
+        wanted = [
+            torch.nn.functional.cross_entropy(member(batch.x, batch.lengths), batch.y, label_smoothing=0.1)
+            for member in model.network_.members
+        ]
+        got = model.loss(model.network_, batch, None).mean
+        assert got.item() == pytest.approx(sum(wanted).item() / 2, rel=1e-5)
+
+    def test_noise_is_of_the_training_alone_and_leaves_token_numbers(self):
+        model, x = cw.Classifier(augment=0.5), torch.zeros(2000, 1, 1)
+        assert float(model._varied(x).std()) == pytest.approx(0.5, rel=0.1)
+        ids = torch.ones(3, 2, dtype=torch.int64)
+        assert model._varied(ids) is ids
+        X, y = self.series()
+        fitted = cw.Classifier(units=4, epochs=1, passes=1, augment=0.5).fit(X, y)
+        np.testing.assert_array_equal(fitted.predict_proba(X), fitted.predict_proba(X))

@@ -35,6 +35,7 @@ from cellwright.tasks.networks import (
     Bag,
     CountsPerceptron,
     Embedding,
+    Ensemble,
     Reader,
     StretchedPerceptron,
 )
@@ -98,6 +99,10 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         0.1, "share of certainty taken off the labels in training", min=0, max=1, exclusive="max"
     )
     balance: bool = setting(False, "let rare classes count as much as frequent ones")
+    ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
+    augment: float = setting(
+        0.0, "spread of the noise on a series, and on the size of its channels, in training", min=0
+    )
     passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
@@ -188,7 +193,8 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
     def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
         """The untrained network, with the weight of each class beside it."""
-        network = self._network(cell, facts)
+        members = [self._network(cell, facts) for _ in range(self.ensemble)]
+        network = members[0] if len(members) == 1 else Ensemble(members)
         counts = torch.tensor(facts["counts"], dtype=torch.float32)
         network.register_buffer("class_weight", counts.mean() / counts, persistent=False)
         return network
@@ -204,15 +210,17 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
     def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
         """The cross-entropy with smoothed labels (Szegedy et al. 2016), weighted by class if `balance`."""
-        logits = network(batch.x, batch.lengths)
+        logits = network(self._varied(batch.x), batch.lengths)
         assert batch.y is not None
         weight = network.get_buffer("class_weight") if self.balance else None
-        loss = cross_entropy(logits, batch.y, weight=weight, label_smoothing=self.smoothing)
+        y = batch.y.expand(logits.shape[:-1]).flatten()
+        loss = cross_entropy(logits.flatten(0, -2), y, weight=weight, label_smoothing=self.smoothing)
         return loop.Loss(loss, items=len(batch.y))
 
     def reads(self, network: nn.Module, batch: Padded) -> tuple[Tensor, Tensor | None] | None:
         """The vectors of the tokens, or the series."""
-        return (network.first(batch.x), batch.lengths) if isinstance(network, Reader) else None
+        reader = network.members[0] if isinstance(network, Ensemble) else network
+        return (reader.first(batch.x), batch.lengths) if isinstance(reader, Reader) else None
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """Accuracy, macro-F1 and cross-entropy."""
@@ -256,6 +264,13 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             yield f"text and label must be two columns, got {self.text} for both"
         if 0 < self.max_tokens < 3:
             yield f"max_tokens must be 0 or at least 3 (two tokens are special), got {self.max_tokens}"
+
+    def _varied(self, x: Tensor) -> Tensor:
+        """Series [T, B, C] that were measured a little differently; token numbers stay what they are."""
+        if not self.augment or not x.is_floating_point():
+            return x
+        sizes = 1 + self.augment * torch.randn(1, *x.shape[1:], dtype=x.dtype, device=x.device)
+        return x * sizes + self.augment * torch.randn_like(x)
 
     def _inputs(self, X: Any, y: Any = None) -> Examples:
         part = self.read(X) if isinstance(X, Path) or (isinstance(X, str) and y is None) else normal(X, y)

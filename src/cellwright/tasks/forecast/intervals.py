@@ -20,7 +20,8 @@ from cellwright.tasks.training import loop
 
 TOGETHER = 512  # windows in a batch that only forecasts
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-WORTH = 0.005  # by which share a network must lessen the error to be believed
+WORTH = 0.01  # by which share a network must lessen the error to be believed
+STRETCHES, MOST = 5, 4  # and in how many stretches of the validation part, of how many
 TINY = 1e-6
 
 
@@ -71,12 +72,20 @@ def _answers(windows: Windows, places: Ints) -> Floats:
 
 
 def _trust(truth: Floats, middle: Floats) -> Floats:
-    """For each target the share of what is said that leaves the least error; 0 unless that is worth it."""
+    """For each target the share of what is said that leaves the least error [K].
+
+    0 unless the gain is worth it, and not the luck of a stretch of time.
+    """
     found = []
     for k in range(truth.shape[2]):
-        errors = [float(np.nanmean(np.abs(truth[..., k] - trust * middle[..., k]))) for trust in TRUSTS]
-        best = int(np.argmin(errors))
-        found.append(TRUSTS[best] if errors[best] < (1 - WORTH) * errors[0] else 0.0)
+        y, said = truth[..., k], middle[..., k]
+        errors = [float(np.nanmean(np.abs(y - trust * said))) for trust in TRUSTS]
+        trust = TRUSTS[int(np.argmin(errors))]
+        gains = np.abs(y) - np.abs(y - trust * said)  # [horizon, N]
+        parts = np.array_split(gains, min(STRETCHES, gains.shape[1]), axis=1)
+        won = sum(float(np.nansum(part)) > 0 for part in parts)
+        worth = min(errors) < (1 - WORTH) * errors[0] and won >= MOST * len(parts) / STRETCHES
+        found.append(trust if worth else 0.0)
     return np.array(found)
 
 
