@@ -68,3 +68,18 @@ def test_the_standard_error_of_an_accuracy_is_said() -> None:
         "examples": {"confusion": {"labels": ["a", "b"], "matrix": [[180, 20], [20, 180]]}},
     }
     assert verdict(metrics).note == "On 400 examples the standard error of this accuracy is 1.5 points."
+
+
+@pytest.mark.parametrize(
+    ("mase", "last", "nothing"), [(0.99, 1.0, True), (1.2, 1.0, True), (0.97, 1.0, False), (0.5, 1.0, False)]
+)
+def test_a_forecast_that_only_repeats_is_said_to_have_found_nothing(mase, last, nothing):
+    metrics = {
+        "score": "mase",
+        "better": "min",
+        "test": {"mase": mase},
+        "baselines": {"last_value": {"mase": last}, "seasonal_naive": {"mase": 2.0}, "linear": {"mase": 0.9}},
+    }
+    said = verdict(metrics)
+    assert ("found NOTHING that the last-value does not know" in said.sentence) == nothing
+    assert (said.tone == "bad") == nothing

@@ -16,6 +16,8 @@ Tone = Literal["good", "mixed", "bad", "plain"]
 Scores = Mapping[str, "float | None"]
 
 DIGITS = 3
+REPEATED = ("seasonal-naive", "last-value", "drift")  # forecasts that only repeat what was seen
+NOTHING = 0.02  # share by which a forecast must be better than they are
 NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -81,8 +83,8 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
     ...          "baselines": {"seasonal_naive": {"mae": 8.0}}}).sentence
     'Beats the seasonal-naive baseline by 25 %: MAE 6 against 8.'
     >>> verdict({"score": "mae", "better": "min", "test": {"mae": 9.0},
-    ...          "baselines": {"seasonal_naive": {"mae": 8.0}}}).sentence
-    'Does NOT beat the seasonal-naive baseline: 12 % worse, MAE 9 against 8.'
+    ...          "baselines": {"linear": {"mae": 8.0}}}).sentence
+    'Does NOT beat the linear baseline: 12 % worse, MAE 9 against 8.'
     """
     score = str(metrics.get("score", "loss"))
     scores, measured_on = _measured(metrics)
@@ -95,7 +97,18 @@ def verdict(metrics: Mapping[str, Any]) -> Verdict:
     if not rivals:
         return Verdict(value, name, measured_on, "There is no baseline to compare it with.", "plain", note)
     sentence, tone = _sentence(name, value, rivals, metrics)
+    sentence, tone = _nothing(name, value, rivals) or (sentence, tone)
     return Verdict(value, name, measured_on, sentence, tone, note)
+
+
+def _nothing(name: str, value: float, rivals: list[_Rival]) -> tuple[str, Tone] | None:
+    """A forecast that is within 2 % of repeating what was seen, or worse: nothing was found in the data."""
+    simple = [rival for rival in rivals if rival.name in REPEATED]
+    best = min(simple, key=lambda rival: rival.gain, default=None)
+    if best is None or best.gain > NOTHING * abs(best.value):
+        return None
+    against = f"{name} {number(value, DIGITS)} against {number(best.value, DIGITS)}"
+    return f"Has found NOTHING that the {best.name} does not know: {against}. Use the {best.name}.", "bad"
 
 
 def _note(metrics: Mapping[str, Any], value: float, measured_on: str) -> str:
