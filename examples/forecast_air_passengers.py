@@ -35,8 +35,11 @@ def main(seeds=3):
         models[0].save(Path(folder) / "run")
         loaded = cw.Forecaster.load(Path(folder) / "run")
     print("the twelve months after the end of the file, in thousands:")
-    for month, passengers in loaded.forecast().iter_rows():
-        print(f"  {month:%Y-%m}  {passengers:4.0f}  {'#' * round(passengers / 12)}")
+    for month, passengers, *bounds in loaded.forecast().iter_rows():
+        least, most = bounds[:2]
+        print(
+            f"  {month:%Y-%m}  {passengers:4.0f}  ({least:.0f} to {most:.0f})  {'#' * round(passengers / 12)}"
+        )
 
 
 if __name__ == "__main__":
