@@ -36,14 +36,16 @@ def as_csv(delimiter: str = ",") -> str:
         ("a.CSV", as_csv("|").encode()),
         ("a.tsv", as_csv("\t").encode()),
         ("a.txt", as_csv("\t").encode()),
-        ("a.csv.gz", gzip.compress(as_csv().encode())),
+        ("a.csv.gz", gzip.compress(as_csv().encode(), mtime=0)),
         (
             "a.jsonl",
             "".join(pl.DataFrame([{"text": t, "label": int(n)}]).write_ndjson() for t, n in ROWS).encode(),
         ),
         (
             "a.ndjson.gz",
-            gzip.compress(pl.DataFrame(ROWS, schema=["text", "label"], orient="row").write_ndjson().encode()),
+            gzip.compress(
+                pl.DataFrame(ROWS, schema=["text", "label"], orient="row").write_ndjson().encode(), mtime=0
+            ),
         ),
     ],
 )
