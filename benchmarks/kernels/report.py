@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import geometric_mean
 
 from benchmarks.kernels.rows import FILE, ROOT, Row, read
@@ -72,25 +73,35 @@ def page(rows: Iterable[Row]) -> str:
     latest: dict[tuple[object, ...], Row] = {}
     for row in rows:
         latest[_key(row)] = row
+    head = HEAD if latest else HEAD + NOTHING
+    return by_machine(head, latest.values(), lambda own: [_table(case, own) for case in TABLES])
+
+
+def by_machine(head: str, rows: Iterable[Row], tables: Callable[[list[Row]], Iterable[Table | None]]) -> str:
+    """A page of one machine after the other: under each the tables that its rows give."""
     machines: dict[str, list[Row]] = {}
-    for row in latest.values():
+    for row in rows:
         machines.setdefault(machine_of(row), []).append(row)
-    parts = [HEAD, *([] if machines else [NOTHING])]
+    parts = [head]
     for machine, own in machines.items():
         parts.append(f"\n## {machine}\n\n{versions_of(own)}\n")
-        parts += [f"\n{table}" for case in TABLES if (table := _table(case, own)) is not None]
+        parts += [f"\n{table}" for table in tables(own) if table is not None]
     return "".join(parts)
 
 
 def main(check: bool) -> int:
     """Write the page; with `check`, only say whether it is up to date."""
-    text = page(read(FILE))
-    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
+    return put(PAGE, page(read(FILE)), check)
+
+
+def put(page: Path, text: str, check: bool) -> int:
+    """Write a page; with `check`, only say whether it stands so already. The program's exit status."""
+    same = page.exists() and page.read_text(encoding="utf-8") == text
     if check:
-        print(f"{PAGE.name} is {'up to date' if same else 'not that of the rows: run without --check'}")
+        print(f"{page.name} is {'up to date' if same else 'not that of the rows: run without --check'}")
         return 0 if same else 1
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    page.write_text(text, encoding="utf-8")
+    print(f"wrote {page.relative_to(ROOT)}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.kernels.report import Bar, Table, machine_of, versions_of
+from benchmarks.kernels.report import Bar, Table, by_machine, machine_of, put
 from benchmarks.kernels.rows import ROOT, Row, read
 
 from cellwright.page.numbers import number
@@ -30,28 +30,17 @@ the wall clock, in microseconds, the Python call included.
 def page(rows: Iterable[Row]) -> str:
     """The whole page."""
     latest = {(machine_of(r), *(r.get(k) for k in ("case", "cell", "H", "kind"))): r for r in rows}
-    machines: dict[str, list[Row]] = {}
-    for row in latest.values():
-        machines.setdefault(machine_of(row), []).append(row)
-    parts = [HEAD]
-    for machine, own in machines.items():
-        parts.append(f"\n## {machine}\n\n{versions_of(own)}\n")
-        for case, table in TABLES.items():
-            if mine := [row for row in own if row["case"] == case]:
-                parts.append(f"\n{table(mine)}")
-    return "".join(parts)
+    return by_machine(HEAD, latest.values(), _tables)
+
+
+def _tables(own: Sequence[Row]) -> list[Table]:
+    found = ((table, [row for row in own if row["case"] == case]) for case, table in TABLES.items())
+    return [table(mine) for table, mine in found if mine]
 
 
 def main(check: bool) -> int:
     """Write the page; with `check`, only say whether it is up to date."""
-    text = page(read(FILE))
-    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
-    if check:
-        print(f"{PAGE.name} is {'up to date' if same else 'not that of the rows: run without --check'}")
-        return 0 if same else 1
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
-    return 0
+    return put(PAGE, page(read(FILE)), check)
 
 
 def _latency(rows: Sequence[Row]) -> Table:

@@ -80,6 +80,18 @@ class Call:
             for t in self.tensors()
         )
 
+    def beyond_kernels(self) -> str | None:
+        """What no emitted kernel does, on whatever device: one sentence, or None."""
+        if self.record and torch.is_grad_enabled() and any(t.requires_grad for t in self.tensors()):
+            return "its kernels give out gate values without their derivatives: use torch.no_grad()"
+        if self.clip is not None:
+            return "its kernels do not clip gradients inside the loop"
+        if self.x.shape[0] == 0 or self.x.shape[1] == 0:
+            return "there is nothing to compute in an empty sequence or batch"
+        if self.transformed():
+            return "the reference takes torch.func's transforms and forward-mode derivatives"
+        return None
+
     def mask(self) -> Tensor | None:
         """True where a step is real, [T, B, 1]; None when every step is."""
         if self.lengths is None:

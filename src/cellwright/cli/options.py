@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -134,3 +135,18 @@ def _help(cls: type[Estimator[Any, Any]], field: Field[Any]) -> str:
     if field.default is True:
         notes.append("on unless switched off")
     return f"{field.metadata.get('help', '')}{' (' + '; '.join(notes) + ')' if notes else ''}"
+
+
+def train_command(task: str, data: str, others: tuple[str, str | None], settings: Mapping[str, Any]) -> str:
+    """The command that trains with these settings; `others`: the test part, and a validation file or None."""
+    test, validation = others
+    words = ["cellwright", "train", task, data, "--test", test]
+    words += [] if validation is None else ["--validation", validation]
+    for name, value in settings.items():
+        option = name.replace("_", "-")
+        words += (
+            [f"--{'' if value else 'no-'}{option}"]
+            if isinstance(value, bool)
+            else [f"--{option}", str(value)]
+        )
+    return shlex.join(words)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cellwright.cli.announce import Announced
-from cellwright.cli.options import with_settings
+from cellwright.cli.options import train_command, with_settings
 from cellwright.cli.reading import machinery, many, run_folder, sizes, test_part
 from cellwright.cli.scores import score_table
 from cellwright.errors import RunError
@@ -68,7 +68,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         _train(estimator, data, (test, validation), run, quiet)
         title, again = (
             f"{task} {Path(data).name}",
-            _again(task, data, (test, validation), published | settings),
+            train_command(task, data, (test, validation), published | settings),
         )
         _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
 
@@ -110,18 +110,3 @@ def _results(estimator: Estimator[Any, Any], run: Path, page: Path, data: str) -
     print(f"run   {run}")
     print(f"page  {page}")
     print(f"next  {NEXT[estimator.TASK].format(run=shlex.quote(str(run)), data=shlex.quote(data))}")
-
-
-def _again(task: str, data: str, others: tuple[str, str | None], settings: Mapping[str, Any]) -> str:
-    """The command that makes the run again."""
-    test, validation = others
-    words = ["cellwright", "train", task, data, "--test", test]
-    words += [] if validation is None else ["--validation", validation]
-    for name, value in settings.items():
-        option = name.replace("_", "-")
-        words += (
-            [f"--{'' if value else 'no-'}{option}"]
-            if isinstance(value, bool)
-            else [f"--{option}", str(value)]
-        )
-    return shlex.join(words)

@@ -5,7 +5,6 @@ A setting that is given is fixed; units, layers, dropout, learning rate and the 
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cellwright.checkpoint import write_atomic
-from cellwright.cli.options import split_names, with_settings
+from cellwright.cli.options import split_names, train_command, with_settings
 from cellwright.cli.reading import run_folder, test_part
 from cellwright.cli.screen import notice, table
 from cellwright.errors import SettingError
@@ -75,7 +74,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
             resume=resume,
             watch=told,
         )
-        again = _command(task, data, test, {**settings, **_chosen(found[0].settings)})
+        again = train_command(task, data, (test, None), {**settings, **_chosen(found[0].settings)})
         page = folder / PAGE
         write_atomic(page, search_page(f"tune {task} {Path(data).name}", found, cls.SCORE, cls.BETTER, again))
         _print(found, cls.SCORE)
@@ -107,15 +106,3 @@ def _short(value: Any) -> str:
 def _chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a trial, as short as they can be typed."""
     return {name: float(_short(v)) if isinstance(v, float) else v for name, v in settings.items()}
-
-
-def _command(task: str, data: str, test: str, settings: Mapping[str, Any]) -> str:
-    words = ["cellwright", "train", task, data, "--test", test]
-    for name, value in settings.items():
-        option = name.replace("_", "-")
-        words += (
-            [f"--{'' if value else 'no-'}{option}"]
-            if isinstance(value, bool)
-            else [f"--{option}", str(value)]
-        )
-    return shlex.join(words)

@@ -30,14 +30,8 @@ def refuses(plan: Plan, call: Call) -> str | None:
     tensors = call.tensors()
     if call.x.dtype not in DTYPES or any(t.dtype != call.x.dtype for t in tensors):
         return "its kernels compute in float32 or float64 throughout"
-    if call.record and torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        return "its kernels give out gate values without their derivatives: use torch.no_grad()"
-    if call.clip is not None:
-        return "its kernels do not clip gradients inside the loop"
-    if call.x.shape[0] == 0 or call.x.shape[1] == 0:
-        return "there is nothing to compute in an empty sequence or batch"
-    if call.transformed():
-        return "the reference takes torch.func's transforms and forward-mode derivatives"
+    if (why := call.beyond_kernels()) is not None:
+        return why
     built = built_for(plan, call)
     return built if isinstance(built, str) else None
 

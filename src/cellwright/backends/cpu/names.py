@@ -33,16 +33,24 @@ _OURS = re.compile(
 )
 
 
+def identifier(name: str) -> str:
+    """Letters, digits and underscores of ASCII, a letter first, for a name of the equations.
+
+    >>> identifier("_α"), identifier("2x")
+    ('u3b1', 'n2x')
+    """
+    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"u{ord(c):x}" for c in name)
+    plain = plain.strip("_") if plain.startswith("_") else plain
+    return f"n{plain}" if not plain or plain[0].isdigit() else plain
+
+
 def word(name: str) -> str:
     """A C++ identifier for a name of the equations.
 
     >>> word("f"), word("new"), word("α")
     ('f', 'new_', 'u3b1')
     """
-    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"u{ord(c):x}" for c in name)
-    plain = plain.strip("_") if plain.startswith("_") else plain
-    if not plain or plain[0].isdigit():
-        plain = f"n{plain}"
+    plain = identifier(name)
     return f"{plain}_" if plain in _TAKEN or _OURS.match(plain) else plain
 
 

@@ -17,8 +17,9 @@ class Row:
     infix: bool = False
 
 
-def _sign(sign: str) -> Row:
-    return Row(f"{{0}} {sign} {{1}}", True)
+def sign(text: str) -> Row:
+    """Between two operands; C++ and Python write these alike."""
+    return Row(f"{{0}} {text} {{1}}", True)
 
 
 def _call(name: str, arity: int = 1) -> Row:
@@ -26,14 +27,14 @@ def _call(name: str, arity: int = 1) -> Row:
 
 
 POINTWISE: dict[str, Row] = {
-    "add": _sign("+"),
-    "sub": _sign("-"),
-    "mul": _sign("*"),
-    "div": _sign("/"),
+    "add": sign("+"),
+    "sub": sign("-"),
+    "mul": sign("*"),
+    "div": sign("/"),
     "neg": Row("-{0}", True),
-    "less": _sign("<"),
-    "less_equal": _sign("<="),
-    "equal": _sign("=="),
+    "less": sign("<"),
+    "less_equal": sign("<="),
+    "equal": sign("=="),
     "where": Row("{0} ? {1} : {2}", True),
     "copy": Row("{0}"),
     "spread": Row("{0}"),

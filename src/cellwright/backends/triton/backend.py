@@ -108,16 +108,8 @@ def installed() -> bool:
 
 
 def _refuses_kind(call: Call) -> str | None:
-    types, tensors = {t.dtype for t in call.tensors()}, call.tensors()
+    types = {t.dtype for t in call.tensors()}
     known = DTYPES if call.x.is_cuda else (*DTYPES, torch.float64)
     if len(types) > 1 or not types <= set(known):
         return "its kernels compute in float32, bfloat16 or float16 throughout"
-    if call.record and torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        return "its kernels give out gate values without their derivatives: use torch.no_grad()"
-    if call.clip is not None:
-        return "its kernels do not clip gradients inside the loop"
-    if call.x.shape[0] == 0 or call.x.shape[1] == 0:
-        return "there is nothing to compute in an empty sequence or batch"
-    if call.transformed():
-        return "the reference takes torch.func's transforms and forward-mode derivatives"
-    return None
+    return call.beyond_kernels()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
+from cellwright.backends.cpu.names import identifier
 from cellwright.backends.cpu.names import size_text as size_in_c
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
@@ -27,10 +28,7 @@ def word(name: str) -> str:
     >>> word("f"), word("lambda"), word("α"), word("rows")
     ('f', 'lambda_', 'u3b1', 'rows_')
     """
-    plain = "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"u{ord(c):x}" for c in name)
-    plain = plain.strip("_") if plain.startswith("_") else plain
-    if not plain or plain[0].isdigit():
-        plain = f"n{plain}"
+    plain = identifier(name)
     taken = keyword.iskeyword(plain) or plain in _OWN or _OURS.match(plain)
     return f"{plain}_" if taken else plain
 

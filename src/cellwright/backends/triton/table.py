@@ -6,19 +6,7 @@ weight), or numbers. Sums of rows, rearrangements and products are written by `b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Row:
-    """`text` with operands in braces; `infix` ones get brackets around compound operands."""
-
-    text: str
-    infix: bool = False
-
-
-def _sign(sign: str) -> Row:
-    return Row(f"{{0}} {sign} {{1}}", True)
+from cellwright.backends.cpu.table import Row, sign
 
 
 def _call(name: str, arity: int = 1, more: str = "") -> Row:
@@ -27,14 +15,14 @@ def _call(name: str, arity: int = 1, more: str = "") -> Row:
 
 _NAN = ", propagate_nan=tl.PropagateNan.ALL"
 POINTWISE: dict[str, Row] = {
-    "add": _sign("+"),
-    "sub": _sign("-"),
-    "mul": _sign("*"),
-    "div": _sign("/"),
+    "add": sign("+"),
+    "sub": sign("-"),
+    "mul": sign("*"),
+    "div": sign("/"),
     "neg": Row("-{0}", True),
-    "less": _sign("<"),
-    "less_equal": _sign("<="),
-    "equal": _sign("=="),
+    "less": sign("<"),
+    "less_equal": sign("<="),
+    "equal": sign("=="),
     "where": _call("tl.where", 3),
     "copy": Row("{0}"),
     "spread": Row("{0}"),

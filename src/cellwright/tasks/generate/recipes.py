@@ -27,7 +27,8 @@ _ZAREMBA = {
     "decay": 0.5,
     "decay_after": 4,
 }
-# Adam and tied weights, 2 x 512: Harvard's course CS 287, homework 2 (srush/cs287).
+# Adam and tied weights, 2 x 512: Harvard's course CS 287, homework 2 (srush/cs287). Its readme leaves open
+# how the rate falls and where else values are dropped: the plateau schedule and dropout_input are ours.
 _TIED = {
     "cell": "lstm",
     "units": 512,
