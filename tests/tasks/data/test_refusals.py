@@ -13,15 +13,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cellwright.errors import DataError, SettingError
+from cellwright.errors import DataError
 from cellwright.tasks.data import (
     load_texts,
-    numeric,
     read_series,
     read_table,
     read_text,
-    split_examples,
-    split_time,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -396,44 +393,3 @@ def test_far_more_missing_than_there(tmp_path, load):
 
 def test_a_name_too_long_for_a_file():
     refused(lambda: read_table("x" * 5000 + ".csv"), ["no such file"])
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "where"),
-    [
-        ("a.csv", b'a,b\n"1\n2",2\n\n3,\n', "a.csv, line 5, column b"),
-        ("a.tsv", b"7\t2\n3\t\n", "a.tsv, line 2, column column_2"),
-        ("a.jsonl", b'{"a": 1, "b": 2}\n\n{"a": 1}\n', "a.jsonl, line 3, column b"),
-        (
-            "a.parquet",
-            parquet_bytes(pl.DataFrame({"a": [1, 2], "b": [1.0, None]})),
-            "a.parquet, row 2, column b",
-        ),
-    ],
-)
-def test_empty_cells_are_named_where_asked(tmp_path, name, content, where):
-    path = written(tmp_path, name, content)
-    frame = read_table(path)
-    column = frame.columns[-1]
-    assert np.isnan(numeric(frame, column, path)[-1])
-    refused(
-        lambda: numeric(frame, column, path, missing="refuse"),
-        ["an empty cell in a numeric column", where, "got 1 empty of 2"],
-    )
-
-
-def test_splits():
-    refused(
-        lambda: split_examples(4, ["a"] * 4, (0.5, 0.5), 0),
-        ["one class only", "got a", "at least two classes"],
-    )
-    refused(lambda: split_examples(2, None, (0.8, 0.1, 0.1), 0), ["too few examples to split", "got 2"])
-    refused(lambda: split_examples(3, list("abc"), (0.8, 0.2), 0), ["too few examples to split", "got 3"])
-    refused(lambda: split_time(4, (0.8, 0.1, 0.1)), ["too few rows to split", "got 4"])
-
-
-@pytest.mark.parametrize("fractions", [(), (0.5, 0.4), (1.2, -0.2), (1.0, 0.0)])
-def test_fractions(fractions):
-    for split in (lambda: split_examples(9, None, fractions, 0), lambda: split_time(9, fractions)):
-        with pytest.raises(SettingError, match="shares that do not make a whole.*add up to 1"):
-            split()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.tasks.data.test_refusals import refused
 
-from cellwright.errors import DataError
+from cellwright.errors import DataError, SettingError
 from cellwright.tasks.data import split_examples, split_time
 
 
@@ -73,3 +74,20 @@ def test_time_parts_follow_each_other(n, fractions):
     assert np.concatenate([np.arange(n)[part] for part in parts]).tolist() == list(range(n))
     for part, share in zip(parts, fractions, strict=True):
         assert abs(part.stop - part.start - share * n) <= 1
+
+
+def test_splits():
+    refused(
+        lambda: split_examples(4, ["a"] * 4, (0.5, 0.5), 0),
+        ["one class only", "got a", "at least two classes"],
+    )
+    refused(lambda: split_examples(2, None, (0.8, 0.1, 0.1), 0), ["too few examples to split", "got 2"])
+    refused(lambda: split_examples(3, list("abc"), (0.8, 0.2), 0), ["too few examples to split", "got 3"])
+    refused(lambda: split_time(4, (0.8, 0.1, 0.1)), ["too few rows to split", "got 4"])
+
+
+@pytest.mark.parametrize("fractions", [(), (0.5, 0.4), (1.2, -0.2), (1.0, 0.0)])
+def test_fractions(fractions):
+    for split in (lambda: split_examples(9, None, fractions, 0), lambda: split_time(9, fractions)):
+        with pytest.raises(SettingError, match="shares that do not make a whole.*add up to 1"):
+            split()

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tasks.data.test_refusals import parquet_bytes, refused, written
 
 from cellwright.tasks.data import numeric, read_table, resolve, strings
 from cellwright.tasks.data.delimited import has_header, parse
@@ -177,3 +178,27 @@ def test_real_files_keep_every_row(shared_data, file, height, columns):
     frame = read_table(shared_data / file)
     assert frame.columns == columns
     assert frame.height == height
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("a.csv", b'a,b\n"1\n2",2\n\n3,\n', "a.csv, line 5, column b"),
+        ("a.tsv", b"7\t2\n3\t\n", "a.tsv, line 2, column column_2"),
+        ("a.jsonl", b'{"a": 1, "b": 2}\n\n{"a": 1}\n', "a.jsonl, line 3, column b"),
+        (
+            "a.parquet",
+            parquet_bytes(pl.DataFrame({"a": [1, 2], "b": [1.0, None]})),
+            "a.parquet, row 2, column b",
+        ),
+    ],
+)
+def test_empty_cells_are_named_where_asked(tmp_path, name, content, where):
+    path = written(tmp_path, name, content)
+    frame = read_table(path)
+    column = frame.columns[-1]
+    assert np.isnan(numeric(frame, column, path)[-1])
+    refused(
+        lambda: numeric(frame, column, path, missing="refuse"),
+        ["an empty cell in a numeric column", where, "got 1 empty of 2"],
+    )

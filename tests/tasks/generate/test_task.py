@@ -8,15 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy
 
 import cellwright as cw
-from cellwright.tasks.generate import network as generate_network
 from cellwright.tasks.generate import task
-from cellwright.tasks.generate.network import softmax_nats
 from cellwright.tasks.generate.task import Generator
 from cellwright.tasks.generate.text import Text, read
 from cellwright.tasks.generate.write import Writer
@@ -290,47 +287,6 @@ def test_expectations_are_the_models_own_shares() -> None:
         assert max(row["likely"].values()) == pytest.approx(shares.max().item(), abs=1e-3)
 
 
-def wide(rows: int = 37, size: int = 50) -> tuple[torch.Tensor, ...]:
-    random = np.random.default_rng(2)
-    x, w, b = (torch.tensor(random.normal(size=shape)) for shape in ((rows, 6), (size, 6), (size,)))
-    return (
-        x.requires_grad_(),
-        w.requires_grad_(),
-        b.requires_grad_(),
-        torch.tensor(random.integers(0, size, rows)),
-    )
-
-
-@pytest.mark.parametrize("room", [1, 50, 170, 36 * 50, 37 * 50])
-def test_a_softmax_in_slices_is_the_softmax(room: int) -> None:
-    x, w, b, targets = wide()
-    plain = cross_entropy(linear(x, w, b), targets)
-    sliced = softmax_nats(x, w, b, targets, room=room)
-    torch.testing.assert_close(sliced, plain)
-    slopes = [torch.autograd.grad(3 * value, (x, w, b)) for value in (sliced, plain)]
-    for one, other in zip(*slopes, strict=True):
-        torch.testing.assert_close(one, other)
-        assert other.abs().max() > 1e-3
-    with torch.no_grad():
-        torch.testing.assert_close(softmax_nats(x, w, b, targets, room=room), plain)
-
-
-def test_a_softmax_in_slices_never_makes_more_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[int] = []
-
-    def counted(*operands: torch.Tensor) -> torch.Tensor:
-        logits = linear(*operands)
-        made.append(logits.numel())
-        return logits
-
-    monkeypatch.setattr(generate_network, "linear", counted)
-    x, w, b, targets = wide()
-    softmax_nats(x, w, b, targets, room=200).backward()
-    with torch.no_grad():
-        softmax_nats(x, w, b, targets, room=200)
-    assert max(made) <= 200 and sum(made) == 2 * 37 * 50
-
-
 def test_texts_are_read_by_name(tmp_path: Path) -> None:
     file = tmp_path / "poems.txt"
     file.write_bytes(("\ufeff" + POEM.replace("\n", "\r\n")).encode())
@@ -420,51 +376,3 @@ def test_an_unknown_word_in_a_prompt_may_be_given_as_unknown() -> None:
 
 def test_a_text_object_is_its_characters() -> None:
     assert len(Text("中文", "char")) == 2
-
-
-class Plain(torch.nn.Module):
-    """The language model as a plain PyTorch program."""
-
-    def __init__(self, tokens: int) -> None:
-        super().__init__()
-        self.embedding, self.head = torch.nn.Embedding(tokens, 16), torch.nn.Linear(16, tokens)
-        self.lstm = torch.nn.LSTM(16, 16, 2)
-
-
-def copied(network: Any) -> Plain:
-    plain = Plain(len(network.head.bias)).double()
-    with torch.no_grad():
-        for name in ("embedding", "head"):
-            getattr(plain, name).load_state_dict(getattr(network, name).state_dict())
-        for layer in range(2):
-            weights = network.recurrent.weights(layer)
-            for theirs, ours in (("weight_ih", "W"), ("weight_hh", "U"), ("bias_ih", "b")):
-                joined = torch.cat([weights[f"{ours}_{gate}"] for gate in "ifgo"])
-                getattr(plain.lstm, f"{theirs}_l{layer}").copy_(joined)
-            getattr(plain.lstm, f"bias_hh_l{layer}").zero_().requires_grad_(False)
-    return plain
-
-
-def test_training_equals_a_plain_program_loss_by_loss() -> None:
-    """Twenty steps of truncated backpropagation with SGD, the state carried, on both sides."""
-    model = small(layers=2, dropout=0.0, batch_size=3)
-    text = read(RHYME * 40)
-    facts = model.learn(text)
-    network = model.build(cw.cells.lstm, facts).double()
-    plain = copied(network)
-    ours, theirs, state, hx = [], [], None, None
-    for batch in list(model.feed(model.encode(text, facts)).epoch(0))[:20]:
-        loss = model.loss(network, batch, state)
-        state = {name: value.detach() for name, value in (loss.state or {}).items()}
-        y, hx = plain.lstm(plain.embedding(batch.x), hx)
-        hx = tuple(part.detach() for part in hx)
-        other = cross_entropy(plain.head(y).flatten(0, 1), batch.y.flatten())
-        for side, value in ((network, loss.mean), (plain, other)):
-            parameters = [p for p in side.parameters() if p.requires_grad]
-            with torch.no_grad():
-                for p, slope in zip(parameters, torch.autograd.grad(value, parameters), strict=True):
-                    p -= 2.0 * slope
-        ours.append(loss.mean.item())
-        theirs.append(other.item())
-    assert ours == pytest.approx(theirs, rel=1e-9)
-    assert ours[-1] < ours[0] - 0.3
