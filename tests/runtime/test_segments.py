@@ -110,8 +110,8 @@ def test_the_way_back_can_be_gone_twice(checkpoint: int | None) -> None:
 def test_the_square_root_unless_segments_were_too_short_to_be_worth_it() -> None:
     layer = layer_of("lstm", "sqrt")
     assert [layer._segment(T, 1 << 22) for T in (1, 2, 100, 101)] == [None, None, 10, 11]
-    assert layer._segment(100_000, 4 * 128) == 8192
-    assert layer._segment(8192, 4 * 128) is None
+    assert layer._segment(100_000, 4 * 128) == 4096
+    assert layer._segment(4096, 4 * 128) is None
 
 
 def test_without_gradients_there_are_no_segments() -> None:

@@ -27,7 +27,7 @@ from cellwright.runtime.choose import execute
 from cellwright.runtime.function import text_of, traced
 
 # Shorter segments than of so many numbers take longer to begin than to run.
-LEAST = 1 << 22
+LEAST = 1 << 21
 KINDS = (Around, Inside, OnWeights, Begin, OnGradient)
 
 

@@ -34,7 +34,7 @@ class Recurrent(Layer):
         merge: how the outputs of both directions become one: "concat", "sum", "mean" or "mul".
         checkpoint: for long sequences, a number of steps K: the way back keeps only the states between
             segments of K steps and computes the rest again. "sqrt": K = sqrt(T), but at least so many steps
-            that a segment has 2^22 numbers of a state, B * H * K: with fewer the time goes into beginning.
+            that a segment has 2^21 numbers of a state, B * H * K: with fewer the time goes into beginning.
 
     Raises:
         SettingError: a size below its least, dropout outside 0..1, an unknown backend, scheme or merge, lists

@@ -9,7 +9,7 @@ Inductor keeps compiled code by an operator's name: operators with other argumen
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -34,7 +34,8 @@ def text_of(graph: Graph) -> str:
 
 @lru_cache(maxsize=256)
 def _graph_of(text: str) -> Graph:
-    return graph_from_json(json.loads(text))
+    # The very object that plans and kernels are known by: an equal one is compared node by node each time.
+    return plan_of(graph_from_json(json.loads(text)), ()).graph
 
 
 def traced(text: str, call: Call, wanted: str | None) -> Outcome:
@@ -42,7 +43,7 @@ def traced(text: str, call: Call, wanted: str | None) -> Outcome:
     tensors = call.tensors()
     keep = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])  # noqa: C419
     clip = call.clip.text if call.clip is not None and keep else ""
-    found = carry(
+    found = _CARRY(
         text,
         wanted or "",
         ",".join(call.record),
@@ -87,7 +88,6 @@ def _call_of(
     return with_tensors(names, tensors)
 
 
-@torch.library.custom_op("cellwright::carry_3", mutates_args=())
 def carry(
     graph: str,
     wanted: str,
@@ -114,8 +114,7 @@ def carry(
     return _apart([out.y, *out.states.values(), *(out.recorded[name] for name in call.record)], tensors)
 
 
-@carry.register_fake
-def _(
+def _carry_fake(
     graph: str,
     wanted: str,
     record: str,
@@ -178,7 +177,6 @@ def _apart(tensors: list[Tensor], given: list[Tensor]) -> list[Tensor]:
     return found
 
 
-@torch.library.custom_op("cellwright::carry_back_3", mutates_args=())
 def carry_back(
     graph: str,
     wanted: str,
@@ -198,21 +196,33 @@ def carry_back(
     made = _graph_of(graph)
     call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
     given = [*tensors, y, *kept, *seeds]
+    if call.segment:
+        with _differentiable():
+            pieces = segments.backward(segments.Task(made, call, wanted or None), kept, list(seeds), needs)
+        return _apart(_in_need([g.detach() for g in pieces], tensors, needs), given)
+    plan = plan_of(made, call.record)
+    # Only the CPU's kernels leave something for the way back.
+    direct = whole.direct(plan, call, y, kept, seeds, needs) if kept else None
+    if direct is not None:
+        return _apart(_in_need(direct, tensors, needs), given)
     with _differentiable():
-        if call.segment:
-            found = segments.backward(segments.Task(made, call, wanted or None), kept, list(seeds), needs)
-            asked = [g if need else t[:0] for g, t, need in zip(found, tensors, needs, strict=True)]
-            return _apart([g.detach() for g in asked], given)
         leaves = [t.detach().requires_grad_(need) for t, need in zip(tensors, needs, strict=True)]
-        plan, own = plan_of(made, call.record), with_tensors(call, leaves)
-        name = choose(plan, own, wanted or None).name
-        if name == "cpu":
+        own = with_tensors(call, leaves)
+        if kept:
             outputs, pulled = whole.backward(plan, own, y, kept, seeds)
         else:
-            out = run_on(name, plan, own)
+            out = run_on(choose(plan, own, wanted or None).name, plan, own)
             recorded = [out.recorded[value] for value in call.record]
             outputs, pulled = [out.y, *out.states.values(), *recorded], seeds
         return _apart([g.detach() for g in _gradients(outputs, pulled, leaves)], given)
+
+
+def _in_need(found: Sequence[Tensor | None], tensors: list[Tensor], needs: list[bool]) -> list[Tensor]:
+    """Zero where there is no gradient; something empty for a tensor that wants none."""
+    return [
+        t[:0] if not need else torch.zeros_like(t) if g is None else g
+        for g, t, need in zip(found, tensors, needs, strict=True)
+    ]
 
 
 def _gradients(outputs: list[Tensor], seeds: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
@@ -235,8 +245,7 @@ def _gradients(outputs: list[Tensor], seeds: list[Tensor], leaves: list[Tensor])
     ]
 
 
-@carry_back.register_fake
-def _(
+def _carry_back_fake(
     graph: str,
     wanted: str,
     record: str,
@@ -268,9 +277,20 @@ def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     count = 1 + len(_graph_of(graph).states) + (len(record.split(",")) if record else 0)
     pairs = zip(gradients[:count], output[:count], strict=True)
     seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
-    found = carry_back(*ctx.facts, ctx.needs, tensors, lengths, resets, output[0], output[count:], seeds)
+    found = _CARRY_BACK(*ctx.facts, ctx.needs, tensors, lengths, resets, output[0], output[count:], seeds)
     wanted = [g if need else None for g, need in zip(found, ctx.needs, strict=True)]
     return None, None, None, None, None, None, None, wanted, None, None
 
 
-carry.register_autograd(_back, setup_context=_setup)
+def _registered(name: str, run: Callable[..., list[Tensor]], fake: Callable[..., list[Tensor]]) -> Any:
+    """An operator; `torch.library.custom_op` does the same with three more calls in Python a run."""
+    full = f"cellwright::{name}"
+    torch.library.define(full, torch.library.infer_schema(run, mutates_args=()))
+    torch.library.impl(full, "CompositeExplicitAutograd", run)
+    torch.library.register_fake(full, fake)
+    return getattr(torch.ops.cellwright, name).default
+
+
+_CARRY = _registered("carry_3", carry, _carry_fake)
+_CARRY_BACK = _registered("carry_back_3", carry_back, _carry_back_fake)
+torch.library.register_autograd("cellwright::carry_3", _back, setup_context=_setup)

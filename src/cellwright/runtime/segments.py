@@ -120,8 +120,10 @@ def backward(
     for place, (begin, end) in reversed(list(enumerate(task.pieces))):
         states = {name: v[place] for name, v in zip(call.states, before, strict=True)}
         seed = [None if dy is None else dy[begin:end], *later]
-        segment = record or Record(task, cut(call, begin, end, states), wanted)
-        record, found = None, segment.gradients(seed)
+        record = record or Record(task, cut(call, begin, end, states), wanted)
+        found = record.gradients(seed)
+        # Before the next record is made, this one goes.
+        record = None
         later = [g for g, kind in zip(found, kinds, strict=True) if kind == "state"]
         for whole, gradient, kind in zip(total, found, kinds, strict=True):
             if gradient is not None and kind == "timed":

@@ -47,6 +47,31 @@ def backward(
     return [v for v, _ in pairs], [g.reshape(v.shape) for v, g in pairs]
 
 
+def direct(
+    plan: Plan, call: Call, y: Tensor, kept: list[Tensor], seeds: list[Tensor], needs: list[bool]
+) -> list[Tensor | None] | None:
+    """The gradients of `call.tensors()` that are in need; None where autograd has to find them, since the
+    kernel reads what was computed from those tensors, or two of them are one."""
+    k, tensors = _kernel(plan, call), call.tensors()
+    given = given_of(k.program, call, sizes_of(k.program, call))
+    place = {id(t): n for n, t in enumerate(tensors)}
+    alone = all(place[id(t)] == n for n, (t, need) in enumerate(zip(tensors, needs, strict=True)) if need)
+    flat = flatten(given)
+    if not alone or any(v is not None and id(v) not in place for v in flat):
+        return None
+    wants: Any = unflatten(
+        counts_of(given), (*(v is not None and needs[place[id(v)]] for v in flat), None, None)
+    )
+    saved = unpack(y, tuple(kept), len(given.starts))
+    gradient = gradients(k, given, saved, (seeds[0], tuple(seeds[1:])), wants)
+    found: list[Tensor | None] = [None] * len(tensors)
+    for v, g in zip(flat, flatten(gradient), strict=True):
+        if v is not None and g is not None and needs[n := place[id(v)]]:
+            before = found[n]
+            found[n] = g.reshape(v.shape) if before is None else before + g
+    return found
+
+
 def shapes(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     """Tensors of the shapes of what the way back needs."""
     program = _kernel(plan, call).program
