@@ -66,6 +66,17 @@ def linear_series(
     return _fit_predict(model, _resampled(train, length), labels, _resampled(test, length))
 
 
+def linear_letters(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> list[str]:
+    """Predictions of a linear SVM on tf-idf of all words of one to four letters, wherever they stand."""
+    features = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True)
+    return _fit_predict(make_pipeline(features, LinearSVC(random_state=0)), train, labels, test)
+
+
+def linear_places(train: Floats, labels: Sequence[str], test: Floats) -> list[str]:
+    """Predictions of a logistic regression on what stands where, [N, places]."""
+    return _fit_predict(make_pipeline(LogisticRegression(max_iter=1000)), train, labels, test)
+
+
 def seasonal_naive(history: npt.ArrayLike, horizon: int, season: int | None = None) -> Floats:
     """The last season repeated; the last value where there is no season, or less history than one.
 

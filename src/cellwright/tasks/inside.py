@@ -21,19 +21,18 @@ from cellwright.page.numbers import number
 from cellwright.samples import names as samples
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.classify import code as classify_code
-from cellwright.tasks.classify.examples import from_json, normal
+from cellwright.tasks.classify.examples import from_json
 from cellwright.tasks.forecast import facts as forecast_facts
 from cellwright.tasks.forecast.intervals import said as forecasts_of
 from cellwright.tasks.forecast.series import whole
 from cellwright.tasks.forecast.show import written
 from cellwright.tasks.generate.write import Writer
-from cellwright.tasks.networks import Ensemble
+from cellwright.tasks.strands import within
 from cellwright.tasks.tag import code as tag_code
 from cellwright.tasks.tag.code import Sides
 from cellwright.tasks.tag.live import LiveSentences
 from cellwright.tasks.tag.sentences import normal as tag_sentences
 from cellwright.tasks.training.loop import evaluating
-from cellwright.tasks.vocab import Vocabulary
 
 EMPTY = "∅"
 LONGEST = 10_000  # tokens of a text file that are read
@@ -77,11 +76,10 @@ def _is_text(data: str) -> bool:
 
 
 def _classify(estimator: Any, data: str, row: int) -> Inside:
-    facts, text = estimator.facts_, estimator.facts_["kind"] == "text"
-    part = normal([data]) if text and _is_text(data) else estimator.read(data)
+    facts, text = estimator.facts_, estimator.facts_["kind"] != "series"
+    part = estimator.inputs([data]) if text and _is_text(data) else estimator.read(data)
     part = part.some([_place(row, len(part), data)])
-    kept: Any = estimator.network_
-    network: Any = kept.members[0] if isinstance(kept, Ensemble) else kept
+    network: Any = within(estimator.network_)
     x, _ = classify_code.encoded(part, facts, estimator.max_length).pad([0])
     x = x.to(next(network.parameters()).device)
     read = network.first(x)
@@ -100,7 +98,7 @@ def _classify(estimator: Any, data: str, row: int) -> Inside:
     )
     layer = network.recurrent
     if text:
-        tokens = Vocabulary.from_json(facts["vocabulary"]).tokens(part.texts[0]) or [EMPTY]
+        tokens = classify_code.tokens_of(part.texts[0], facts) or [EMPTY]
         line = _short(part.texts[0])
         return Inside(layer, read, tuple(tokens[: len(x)]), says, (f"Text: {line}", f"文本：{line}"), said)
     return Inside(

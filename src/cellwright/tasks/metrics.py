@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
 
 Values: TypeAlias = npt.ArrayLike
 
@@ -29,6 +29,15 @@ def accuracy(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
 def macro_f1(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     """The mean of the classes' F1, 0 to 1; a class that is never predicted counts as 0."""
     return float(f1_score(y_true, y_pred, average="macro", zero_division=0.0))
+
+
+def mcc(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
+    """Matthews' correlation coefficient (of several classes: Gorodkin's), -1 to 1; 0 for one class alone.
+
+    >>> mcc(["a", "a", "b", "b"], ["a", "b", "b", "b"]), mcc(["a", "b"], ["a", "a"])
+    (0.5773502691896258, 0.0)
+    """
+    return float(matthews_corrcoef(y_true, y_pred))
 
 
 def confusion(y_true: Sequence[str], y_pred: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Texts and series as the numbers a network reads, by facts of the training part alone. Floor 6.
+"""Texts, sequences and series as the numbers a network reads, by facts of the training part alone. Floor 6.
 
 Texts: token numbers, with the numbers of pairs of neighbours beside them where asked. Series: each channel
 with mean 0 and deviation 1; a missing value becomes 0, the mean. Refuses what training has not seen: labels,
@@ -17,8 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from cellwright.errors import DataError, RunError
+from cellwright.tasks.alphabet import ALPHABETS
+from cellwright.tasks.classify import genes
 from cellwright.tasks.classify.examples import Examples, Label, Series, classes, from_json, one_class, to_json
 from cellwright.tasks.networks import PAD, UNKNOWN, Reader
+from cellwright.tasks.strands import within
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.vectors import Vectors, read_vectors
 from cellwright.tasks.vocab import Unit, Vocabulary
@@ -136,6 +139,8 @@ def encoded(part: Examples, facts: Facts, longest: int) -> Ragged:
     """
     if part.kind != facts["kind"]:
         raise DataError("another kind of input than in training", got=part.kind, expected=facts["kind"])
+    if part.kind == "sequence":
+        return genes.encoded(part, facts)
     if part.kind == "text":
         return Ragged(list(_text_numbers(part.texts, facts, longest)))
     mean, scale = np.array(facts["mean"]), np.array(facts["scale"])
@@ -174,17 +179,25 @@ def encoded_labels(part: Examples, facts: Facts) -> Tensor:
 
 def weighed(network: nn.Module, one: Examples, facts: Facts, longest: int) -> dict[str, Any]:
     """How much each token of one text counted, {"tokens": [..], "weights": [..]}; {} where nothing weighs."""
-    if one.kind != "text" or not isinstance(network, Reader) or network.attention is None:
+    network = within(network)
+    if one.kind == "series" or not isinstance(network, Reader) or network.attention is None:
         return {}
     x, lengths = (value.to(network.head.weight.device) for value in encoded(one, facts, longest).pad([0]))
     weights = network.weights(x, lengths)
     assert weights is not None
-    tokens = Vocabulary.from_json(facts["vocabulary"]).tokens(one.texts[0])[: len(x)]
+    tokens = tokens_of(one.texts[0], facts)[: len(x)]
     return {"tokens": tokens, "weights": [round(share, 4) for share in weights[: len(tokens), 0].tolist()]}
+
+
+def tokens_of(text: str, facts: Facts) -> list[str]:
+    """What a text is read as: words or characters, or the letters of a sequence."""
+    return Vocabulary.from_json(facts["vocabulary"]).tokens(text) if "vocabulary" in facts else list(text)
 
 
 def sizes(facts: Facts) -> list[int]:
     """How many numbers each column of an encoded text has."""
+    if "alphabet" in facts:
+        return [ALPHABETS[facts["alphabet"]].size]
     pairs = [len(facts["pairs"]) + SPECIAL] if "pairs" in facts else []
     return [len(facts["vocabulary"]["tokens"]), *pairs]
 

@@ -1,4 +1,4 @@
-"""Examples to classify in normal form: texts, or series [T, C], each with a label. Floor 6.
+"""Examples to classify in normal form: texts, genes, proteins or series [T, C], with labels. Floor 6.
 
 Refuses what is neither, infinite values, unequal channels, empty series, labels that are missing or that a
 file cannot keep.
@@ -19,20 +19,22 @@ from cellwright.tasks.data import split_examples
 
 Label: TypeAlias = str | int | float | bool | tuple[Any, ...]
 Series: TypeAlias = npt.NDArray[np.float32]
-Kind: TypeAlias = Literal["text", "series"]
+Kind: TypeAlias = Literal["text", "sequence", "series"]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts or series, and what is known of them.
+    """Texts, sequences of letters or series, and what is known of them.
 
     Attributes:
-        kind: `text` or `series`.
+        kind: `text`, `sequence` (of a gene or a protein) or `series`.
         inputs: texts, or float32 arrays [T, C] where NaN is a missing value.
         labels: one for each (None: this one has none), or None where there are no labels at all.
         note: one line about the file, its columns and what was mended; empty for data from memory.
         columns: which column of a table was the text and which the label.
         source: the file's name, for messages.
+        alphabet: of sequences, `nucleotide` or `protein`.
+        names: of sequences that have them.
     """
 
     kind: Kind
@@ -41,13 +43,15 @@ class Examples:
     note: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     source: str = ""
+    alphabet: str = ""
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
     def texts(self) -> list[str]:
-        """The inputs, where they are texts."""
+        """The inputs, where they are texts or sequences."""
         return cast("list[str]", list(self.inputs))
 
     @property
@@ -75,7 +79,7 @@ class Examples:
         at = [int(k) for k in index]
         labels = None if self.labels is None else [self.labels[k] for k in at]
         inputs = cast("list[str]", [self.inputs[k] for k in at])
-        return replace(self, inputs=inputs, labels=labels)
+        return replace(self, inputs=inputs, labels=labels, names=[self.names[k] for k in at if self.names])
 
     def labelled(self) -> Examples:
         """Those that training and scoring can use: with a label and, from a table, not with an empty text.
@@ -84,7 +88,7 @@ class Examples:
             DataError: there are none.
         """
         kept = [k for k, label in enumerate(self.known()) if label is not None]
-        if self.kind == "text" and self.columns:
+        if self.kind != "series" and self.columns:
             kept = [k for k in kept if self.texts[k].strip()]
         if not kept:
             got = f"{len(self)} rows, columns {self.columns}" if self.columns else f"{len(self)} examples"

@@ -1,4 +1,4 @@
-"""From a file to examples to classify: texts or series, whichever the file and its columns hold. Floor 6.
+"""From a file to examples to classify: texts, sequences or series, whichever it holds. Floor 6.
 
 Every row is kept, so that predictions stand beside their rows; what training leaves out is said in the note.
 Refuses what the readers refuse.
@@ -13,9 +13,12 @@ import polars as pl
 
 from cellwright.errors import DataError
 from cellwright.tasks.classify.examples import Examples
+from cellwright.tasks.classify.fasta import fasta_files, read_classes
+from cellwright.tasks.classify.genes import as_sequences
 from cellwright.tasks.data import names, read_series, read_table, resolve, strings, text_roles
 from cellwright.tasks.data.roles import NO_COLUMN, find_column
 from cellwright.tasks.data.source import Source, file_of, format_of, shown
+from cellwright.tasks.data.table import place
 from cellwright.tasks.data.wide import label_column
 
 ALWAYS_SERIES = (".ts", ".npz")
@@ -23,15 +26,21 @@ _FEW_COLUMNS = 3  # of numbers: fewer beside a column of text are no series
 
 
 def read(
-    path: Any, *, text: str | None = None, label: str | None = None, known: Mapping[str, str] | None = None
+    path: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    known: Mapping[str, str] | None = None,
+    tokens: str = "auto",
 ) -> Examples:
-    """Read a table of texts (CSV, TSV, JSON Lines, Parquet), or series (`.ts`, `.npz`, a wide table).
+    """Read a table of texts or sequences (CSV, TSV, JSON Lines, Parquet), FASTA, or series (`.ts`, `.npz`).
 
     Args:
-        path: a file, or a sample's name.
+        path: a file, or a sample's name; of FASTA also several files or a folder (see `classify.fasta`).
         text, label: columns the user named, or None to guess them; `label="none"`: no column is the label.
         known: the columns a trained model was trained on, {"text": ..., "label": ...}: tried before guessing,
             and labels are not needed then. None before training.
+        tokens: what texts are cut into; `auto` recognises genes and proteins (see `classify.genes`).
 
     Returns:
         All rows; an empty text is "", a row without a label has None. Labels are None where there are none.
@@ -39,6 +48,8 @@ def read(
     Raises:
         DataError: what the readers refuse; no column of texts, or only empty ones.
     """
+    if files := fasta_files(path):
+        return read_classes(files, label=label, known=known, tokens=tokens)
     source = resolve(path)
     if format_of(file_of(source)) in ALWAYS_SERIES:
         return _series(source, {})
@@ -47,7 +58,11 @@ def read(
         label = find_column(frame.columns, str(label), "--label", source)
     text, label = _remembered(frame, text, label, known or {})
     if text is not None or holds_texts(frame, label):
-        return _texts(frame, source, text, label, labelled=known is None)
+        part = _texts(frame, source, text, label, labelled=known is None)
+        read_from = part.columns["text"]
+        return as_sequences(
+            part, tokens, lambda k, at: f"{place(source, k)}, column {read_from}, letter {at + 1}"
+        )
     column = label_column(frame, source, label)
     return _series(source, {} if column is None else {"label": column}, label)
 

@@ -1,4 +1,4 @@
-"""The classify task: a text or a series in, one of several labels out. Floor 6.
+"""The classify task: a text, a gene or protein, or a series in, one of several labels out. Floor 6.
 
 The vocabulary and the scales come from the training part alone. Refuses one class only, labels unseen in
 training, and inputs of another kind than those of training.
@@ -23,13 +23,14 @@ from torch.nn.functional import cross_entropy
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
 from cellwright.tasks import baselines as simple
+from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.base import Estimator, Facts, Scores
-from cellwright.tasks.classify import code
+from cellwright.tasks.classify import code, genes
 from cellwright.tasks.classify.examples import Examples, as_array, from_json, normal
 from cellwright.tasks.classify.live import LiveSeries, LiveTexts
 from cellwright.tasks.classify.read import read
 from cellwright.tasks.data.split import split_examples
-from cellwright.tasks.metrics import accuracy, confusion, macro_f1
+from cellwright.tasks.metrics import accuracy, confusion, macro_f1, mcc
 from cellwright.tasks.networks import (
     POOLINGS,
     Bag,
@@ -39,6 +40,7 @@ from cellwright.tasks.networks import (
     Reader,
     StretchedPerceptron,
 )
+from cellwright.tasks.strands import within
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -59,12 +61,12 @@ class Numbers:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore[misc]
-    """Classes of texts, or of series of unequal lengths and several channels.
+    """Classes of texts, of genes and proteins, or of series of unequal lengths and several channels.
 
-    `fit` takes X as texts or as series (arrays [T, C] or [T] each, or one array [N, T, C] or [N, T]; NaN is a
-    missing value) with y as labels (texts, numbers, true or false, tuples of them); or what `read` gave; or
-    the path of a file alone. With `bow` or `mlp` in the place of a cell the order of the words is not seen
-    (`mlp` sees a series whole, stretched to one length).
+    `fit` takes X as texts, as sequences of letters, or as series (arrays [T, C] or [T] each, or one array
+    [N, T, C] or [N, T]; NaN is a missing value), with y as labels (texts, numbers, true or false, tuples of
+    them); or what `read` gave; or the path of a file alone. With `bow` or `mlp` in the place of a cell the
+    order of the words is not seen (`mlp` sees a series whole, stretched to one length).
 
     >>> X = ["good film", "bad film", "a good one", "a bad one"] * 10
     >>> y = ["+", "-", "+", "-"] * 10
@@ -81,8 +83,13 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     text: str = setting("", "the column of the texts; empty: guessed")
     label: str = setting("", "the column of the labels; none: no column; empty: guessed")
     tokens: str = setting(
-        "auto", "what a text is cut into; auto goes by the script", choices=("auto", "word", "char")
+        "auto",
+        "what a text is cut into, or of which alphabet it is; auto goes by script and letters",
+        choices=("auto", "word", "char", *ALPHABETS),
     )
+    kmer: int = setting(1, "letters of a gene or protein that are also read together", min=1, max=8)
+    positions: bool = setting(True, "of sequences of one length, let places count")
+    both_strands: bool = setting(False, "take a gene and its reverse complement for the same")
     lower: bool = setting(True, "take capital letters for small ones")
     min_count: int = setting(2, "take tokens seen less often for unknown ones", min=1)
     max_tokens: int = setting(30_000, "tokens in the vocabulary at most; 0: no limit", min=0)
@@ -125,7 +132,8 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             DataError: the file cannot be used.
         """
         known: dict[str, str] | None = self.facts_["columns"] if hasattr(self, "facts_") else None
-        return read(data, text=self.text or None, label=self.label or None, known=known)
+        tokens = self._alphabet()
+        return read(data, text=self.text or None, label=self.label or None, known=known, tokens=tokens)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """The probability of each class, [N, classes].
@@ -134,7 +142,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             DataError: X is not of the kind of training.
         """
         check_is_fitted(self)
-        inputs = code.encoded(self._inputs(X), self.facts_, self.max_length)
+        inputs = code.encoded(self.inputs(X), self.facts_, self.max_length)
         with loop.evaluating(self.network_):
             return _probabilities(self.network_, inputs).numpy()
 
@@ -155,11 +163,11 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     def way(self) -> LiveTexts | LiveSeries:
         """Texts in, or steps of a sequence, classes out: for `cellwright.Stream`."""
         check_is_fitted(self)
-        return LiveTexts(self) if self.facts_["kind"] == "text" else LiveSeries(self)
+        return LiveSeries(self) if self.facts_["kind"] == "series" else LiveTexts(self)
 
     def take(self, X: Any, y: Any = None) -> Examples:
         """The examples that have a label."""
-        part = self._inputs(X, y)
+        part = self.inputs(X, y)
         if part.labels is None and part.source == "":
             raise DataError("there are no labels", where="y", expected="a label each", fix="give y")
         return part.labelled()
@@ -180,6 +188,10 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         facts = code.label_facts(train)
         if train.kind == "series":
             return facts | code.series_facts(train.series)
+        if train.kind == "sequence":
+            return facts | genes.sequence_facts(
+                train, together=self.kmer, positions=self.positions, both_strands=self.both_strands
+            )
         found, self._pretrained = code.text_facts(
             train.texts,
             self.tokens,  # type: ignore[arg-type]
@@ -195,6 +207,8 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         """The untrained network, with the weight of each class beside it."""
         members = [self._network(cell, facts) for _ in range(self.ensemble)]
         network = members[0] if len(members) == 1 else Ensemble(members)
+        if self.both_strands and "alphabet" in facts:
+            network = genes.of_both_strands(network, facts)
         counts = torch.tensor(facts["counts"], dtype=torch.float32)
         network.register_buffer("class_weight", counts.mean() / counts, persistent=False)
         return network
@@ -219,26 +233,29 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
     def reads(self, network: nn.Module, batch: Padded) -> tuple[Tensor, Tensor | None] | None:
         """The vectors of the tokens, or the series."""
-        reader = network.members[0] if isinstance(network, Ensemble) else network
+        reader = within(network)
         return (reader.first(batch.x), batch.lengths) if isinstance(reader, Reader) else None
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """Accuracy, macro-F1 and cross-entropy."""
         probabilities = _probabilities(network, coded.inputs)
         right = probabilities[torch.arange(len(coded.labels)), coded.labels]
-        scores = _scores(coded.labels.tolist(), probabilities.argmax(dim=1).tolist())
+        scores = _scores(coded.labels.tolist(), probabilities.argmax(dim=1).tolist(), facts["kind"])
         return scores | {"loss": float(-right.clamp_min(1e-12).log().mean())}
 
     def baselines(self, train: Examples, held: Examples) -> dict[str, Scores]:
-        """The most frequent class, and a linear model on words and pairs of words, or on stretched series."""
+        """The most frequent class, and a linear model: on words and pairs, letters, stretched series."""
         facts = code.label_facts(train)
         known = [str(k) for k in code.encoded_labels(train, facts).tolist()]
         truth = [str(k) for k in code.encoded_labels(held, facts).tolist()]
-        if train.kind == "text":
+        if train.kind == "sequence":
+            linear = genes.linear(train, known, held)
+        elif train.kind == "text":
             linear = simple.linear_text(train.texts, known, held.texts)
         else:
             linear = simple.linear_series(_filled(train), known, _filled(held))
-        return {"majority": _scores(truth, simple.majority(known, truth)), "linear": _scores(truth, linear)}
+        said = {"majority": simple.majority(known, truth), "linear": linear}
+        return {name: _scores(truth, one, train.kind) for name, one in said.items()}
 
     def examples(self, network: nn.Module, held: Examples, facts: Facts) -> dict[str, Any]:
         """The confusion matrix, and some right and some wrong predictions."""
@@ -272,15 +289,23 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         sizes = 1 + self.augment * torch.randn(1, *x.shape[1:], dtype=x.dtype, device=x.device)
         return x * sizes + self.augment * torch.randn_like(x)
 
-    def _inputs(self, X: Any, y: Any = None) -> Examples:
+    def inputs(self, X: Any, y: Any = None) -> Examples:
+        """X and y in normal form: of a trained model's kind where texts could be of two kinds."""
         part = self.read(X) if isinstance(X, Path) or (isinstance(X, str) and y is None) else normal(X, y)
+        part = genes.as_sequences(part, self._alphabet())
         lost = sum(int(np.isnan(values).sum()) for values in part.series) if part.kind == "series" else 0
         if lost:
             warnings.warn(f"{lost} missing values (NaN) count as their channel's mean", stacklevel=3)
         return part
 
+    def _alphabet(self) -> str:
+        """What `tokens` says, or what training found it to be."""
+        if not hasattr(self, "facts_"):
+            return self.tokens
+        return str(self.facts_.get("alphabet", "none"))
+
     def _network(self, cell: Cell | None, facts: Facts) -> nn.Module:
-        text, outputs = facts["kind"] == "text", len(facts["labels"])
+        text, outputs = facts["kind"] != "series", len(facts["labels"])
         if self.cell == "mlp" and cell is None:
             return self._perceptron(facts, outputs)
         first: nn.Module = self._embedding(facts) if text else nn.Identity()
@@ -301,7 +326,9 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             pooling=self.pooling,
         )
 
-    def _embedding(self, facts: Facts) -> Embedding:
+    def _embedding(self, facts: Facts) -> nn.Module:
+        if "alphabet" in facts:
+            return genes.reads_letters(facts, self.embedding, self.word_dropout, self.embedding_dropout)
         width = facts.get("width", self.embedding)
         made = Embedding(
             code.sizes(facts), width, hidden_words=self.word_dropout, dropout=self.embedding_dropout
@@ -311,7 +338,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         return made
 
     def _perceptron(self, facts: Facts, outputs: int) -> nn.Module:
-        if facts["kind"] == "text":
+        if facts["kind"] != "series":
             return CountsPerceptron(code.sizes(facts)[0], outputs, units=self.units, dropout=self.dropout)
         return StretchedPerceptron(
             facts["channels"], facts["length"], outputs, units=self.units, dropout=self.dropout
@@ -326,8 +353,9 @@ def _probabilities(network: nn.Module, inputs: Ragged) -> Tensor:
     return found[torch.cat([batch.index for batch in batches]).argsort()]
 
 
-def _scores(truth: list[Any], said: list[Any]) -> Scores:
-    return {"accuracy": accuracy(truth, said), "macro_f1": macro_f1(truth, said)}
+def _scores(truth: list[Any], said: list[Any], kind: str) -> Scores:
+    found = {"accuracy": accuracy(truth, said), "macro_f1": macro_f1(truth, said)}
+    return found | {"mcc": mcc(truth, said)} if kind == "sequence" else found
 
 
 def _filled(part: Examples) -> list[npt.NDArray[np.float32]]:
@@ -346,7 +374,7 @@ def _chosen(right: list[bool]) -> list[int]:
 
 
 def _shown(part: Examples, k: int) -> dict[str, Any]:
-    if part.kind == "text":
+    if part.kind != "series":
         return {"text": part.texts[k]}
     values = part.series[k]
     start = np.round(values[:STEPS_SHOWN, 0].astype(float), 3).tolist()

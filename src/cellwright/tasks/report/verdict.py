@@ -21,6 +21,7 @@ NOTHING = 0.02  # share by which a forecast must be better than they are
 NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
+    "mcc": "MCC",
     "f1": "F1",
     "intent_accuracy": "accuracy of intents",
     "mae": "MAE",
