@@ -66,10 +66,13 @@ def _classes(estimator: Any, material: Any) -> list[Row]:
     """One row for each example: what it is, the label, and how probable the network holds it to be."""
     probabilities = estimator.predict_proba(material)
     best = probabilities.argmax(axis=1)
-    texts = material.texts if material.kind == "text" else range(1, len(material) + 1)
+    texts = range(1, len(material) + 1) if material.kind == "series" else material.texts
+    names = [{"name": name} for name in material.names] or [{}] * len(material)
     return [
-        {material.kind: text, "label": label, "probability": round(float(row[k]), 4)}
-        for text, label, row, k in zip(texts, estimator.classes_[best], probabilities, best, strict=True)
+        {**name, material.kind: text, "label": label, "probability": round(float(row[k]), 4)}
+        for name, text, label, row, k in zip(
+            names, texts, estimator.classes_[best], probabilities, best, strict=True
+        )
     ]
 
 

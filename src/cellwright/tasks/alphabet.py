@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 FIRST = 2  # the number of the first letter: 0 is padding, 1 any letter
 AUTO = "auto"
 LEAST_LETTERS = 10  # of a typical sequence, to be taken for one without being told
-NEARLY_ALL = 0.95
+NEARLY_ALL, MOSTLY = 0.95, 0.75  # of the letters: of the alphabet; not codes for several
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,11 @@ def recognised(texts: Iterable[str], *, surely: bool = False) -> Alphabet | None
         return PROTEIN if surely else None
     joined = "".join(held)
     letters, total = joined.upper(), len(joined)
-    plain = sum(letters.count(letter) for letter in "ACGTUN")
     if not surely and (total < LEAST_LETTERS * len(held) or any(c.isspace() for c in joined)):
         return None
-    if plain >= NEARLY_ALL * total:
+    plain = sum(letters.count(letter) for letter in "ACGTUN")
+    codes = sum(letters.count(letter) for letter in NUCLEOTIDE.some)
+    if plain >= MOSTLY * total and plain + codes >= NEARLY_ALL * total:
         return NUCLEOTIDE
     capitals = sum(joined.count(letter) for letter in PROTEIN.letters)
     return PROTEIN if surely or capitals >= NEARLY_ALL * total else None

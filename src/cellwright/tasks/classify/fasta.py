@@ -77,7 +77,9 @@ def _classes(
     records = [record for part in found for record in part]
     wanted = label or (known or {}).get("label") or (BY_FILE if len(files) > 1 else None)
     if wanted is None:
-        wanted = _guessed(records)
+        wanted = _guessed(records) or (NO_COLUMN if known is not None else None)
+    if wanted is None:
+        raise _no_class(records[0], "")
     if wanted == NO_COLUMN or (wanted == BY_FILE and len(files) == 1):
         return None, wanted
     if wanted == BY_FILE:
@@ -86,20 +88,18 @@ def _classes(
     if None in values and known is not None and label is None:
         return (None if not any(values) else values), wanted
     if None in values:
-        _refuse_header(records[values.index(None)], wanted)
+        raise _no_class(records[values.index(None)], wanted)
     return values, wanted
 
 
-def _guessed(records: Sequence[Record]) -> str:
-    """A key with a usual name in every header; else the last word, if it says one of a few things."""
+def _guessed(records: Sequence[Record]) -> str | None:
+    """A key with a usual name in every header; else the last word if it says one of few things; or None."""
     keys = [dict.fromkeys(key for key, _ in _KEY.findall(record.header)) for record in records]
     for key in keys[0]:
         if str(key).lower() in names.LABEL and all(key in other for other in keys):
             return str(key)
     last = [_value(record, LAST) for record in records]
-    if None in last or not 1 < len(set(last)) <= max(2, len(last) // 2):
-        _refuse_header(records[0], "")
-    return LAST
+    return LAST if None not in last and 1 < len(set(last)) <= max(2, len(last) // 2) else None
 
 
 def _value(record: Record, wanted: str) -> str | None:
@@ -118,11 +118,10 @@ def _stem(file: Path) -> str:
     return file.name.split(".")[0]
 
 
-def _refuse_header(record: Record, wanted: str) -> None:
-    line = record.lines[0][0] - 1
-    raise DataError(
+def _no_class(record: Record, wanted: str) -> DataError:
+    return DataError(
         f"a header without the class `{wanted}`" if wanted else "no class in the headers",
-        where=f"{record.file}, line {line}",
+        where=f"{record.file}, line {record.line}",
         got=f">{record.header}"[:60],
         expected=f"{wanted}=CLASS" if wanted not in ("", LAST) else ">NAME CLASS, or >NAME class=CLASS",
         fix="set --label to a key of the headers, or name a file for each class: a.fa,b.fa",

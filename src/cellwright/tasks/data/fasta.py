@@ -24,12 +24,14 @@ class Record:
         letters: of all its lines, without blanks at their ends.
         lines: of each line of letters its number, how many letters come before it, and its indent.
         file: the file's name as the user gave it.
+        line: of the header.
     """
 
     header: str
     letters: str
     lines: tuple[tuple[int, int, int], ...]
     file: str
+    line: int
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ def _record(
             got=f">{header}"[:60],
             fix="leave the record out",
         )
-    return Record(header, "".join(letters), tuple(lines), file)
+    return Record(header, "".join(letters), tuple(lines), file, begun)
 
 
 def _refuse_start(name: str, number: int, text: str) -> None:
