@@ -64,6 +64,7 @@ _LAZY = {
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
     "Tagger": "cellwright.tasks.tag.task:Tagger",
+    "Transcriber": "cellwright.tasks.transcribe.task:Transcriber",
     "Translator": "cellwright.tasks.translate.task:Translator",
 }
 
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
     from cellwright.tasks.tag.task import Tagger
+    from cellwright.tasks.transcribe.task import Transcriber
     from cellwright.tasks.translate.task import Translator
 
 
@@ -96,7 +98,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Answerer", "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster",
     "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream",
-    "Tagger", "Translator", "UserError",
+    "Tagger", "Transcriber", "Translator", "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
     "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",

@@ -21,7 +21,7 @@ from cellwright.tasks.training.settings import fields
 # The settings that only say how a file is read: a trained run may meet a file with other columns.
 COLUMNS = (
     *("text", "label", "time", "source", "target", "covariates", "series", "static", "holidays"),
-    *("gaps", "duplicates", "story", "question", "answer"),
+    *("gaps", "duplicates", "story", "question", "answer", "transcripts", "file"),
 )
 GENERAL = "Network and training"
 GENERAL_SETTINGS = frozenset(field.name for field in fields(Estimator))

@@ -35,7 +35,7 @@ def command(arguments: list[str]) -> Callable[..., None]:
         out: Annotated[
             Path | None,
             typer.Option(
-                help="a file .csv or .jsonl (translations: .txt too) instead of stdout", show_default=False
+                help="a file .csv or .jsonl (texts: .txt too) instead of stdout", show_default=False
             ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="no notices")] = False,
@@ -105,18 +105,29 @@ def _translations(estimator: Any, material: Any) -> list[Row]:
     ]
 
 
+def _transcripts(estimator: Any, material: Any) -> list[Row]:
+    """One row for each recording."""
+    names = [one.name for one in material.recordings]
+    return [{"file": name, "text": text} for name, text in zip(names, estimator.predict(material), strict=True)]
+
+
 ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
     "answer": _answers,
     "classify": _classes,
     "forecast": _future,
     "tag": _tags,
+    "transcribe": _transcripts,
     "translate": _translations,
 }
 
 
+# The tasks that answer with one text each, and its column.
+LINES = {"transcribe": "text", "translate": "translation"}
+
+
 def _writer(out: Path | None, task: str) -> Callable[[list[Row]], str] | None:
     """By the ending of the file; None on stdout, where the material decides."""
-    writers = {".csv": _csv, ".jsonl": _json_lines} | ({".txt": _lines} if task == "translate" else {})
+    writers = {".csv": _csv, ".jsonl": _json_lines} | ({".txt": _lines} if task in LINES else {})
     if out is None:
         return None
     ending = out.suffix.lower()
@@ -139,8 +150,9 @@ def _csv(rows: list[Row]) -> str:
 
 
 def _lines(rows: list[Row]) -> str:
-    """The translations alone, a line each."""
-    return "".join(" ".join(str(row["translation"]).split()) + "\n" for row in rows)
+    """The texts alone, a line each."""
+    texts = [next(str(row[name]) for name in LINES.values() if name in row) for row in rows]
+    return "".join(" ".join(text.split()) + "\n" for text in texts)
 
 
 def _json_lines(rows: list[Row]) -> str:

@@ -32,6 +32,7 @@ NEXT = {
     "classify": "cellwright predict {run} NEW_DATA",
     "tag": "cellwright predict {run} NEW_DATA",
     "answer": "cellwright predict {run} NEW_QUESTIONS",
+    "transcribe": "cellwright predict {run} NEW_RECORDINGS",
     "translate": "cellwright predict {run} NEW_SENTENCES",
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }

@@ -63,10 +63,11 @@ TASKS = (
     Row("tag", "a tag for every token: names, chunks, parts of speech, slots (CoNLL, CoNLL-U)"),
     Row("generate", "more text like a text file"),
     Row("answer", "answers to questions about stories (bAbI's format, or three columns)"),
+    Row("transcribe", "what is said in recordings (a folder or zip of WAVs, and a table of transcripts)"),
     Row("translate", "sentences of another language (two files of lines, or two columns)"),
 )
 WITH_TASK = ("train", "compare", "tune")
-LATER_TASKS = ("transcribe", "caption")
+LATER_TASKS = ("caption",)
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
 

@@ -58,12 +58,15 @@ def linear_text(
 
 
 def linear_series(
-    train: Sequence[npt.NDArray[np.floating]], labels: Sequence[str], test: Sequence[npt.NDArray[np.floating]]
+    train: Sequence[npt.NDArray[np.floating]],
+    labels: Sequence[str],
+    test: Sequence[npt.NDArray[np.floating]],
+    length: int | None = None,
 ) -> list[str]:
-    """Predictions of a logistic regression on series [T, C] resampled to the median training length."""
-    length = int(np.median([len(series) for series in train]))
+    """Predictions of a logistic regression on series [T, C] resampled to `length`, or the median in training."""
+    steps = length or int(np.median([len(series) for series in train]))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return _fit_predict(model, _resampled(train, length), labels, _resampled(test, length))
+    return _fit_predict(model, resampled(train, steps), labels, resampled(test, steps))
 
 
 def linear_letters(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> list[str]:
@@ -194,7 +197,7 @@ def _checked(ids: Sequence[int] | Ints, size: int) -> Ints:
     return tokens
 
 
-def _resampled(series: Sequence[npt.NDArray[np.floating]], length: int) -> Floats:
+def resampled(series: Sequence[npt.NDArray[np.floating]], length: int) -> Floats:
     """Each series [T, C] read off at `length` evenly spaced times, flat [N, length * C]."""
     rows = []
     for values in series:

@@ -22,6 +22,7 @@ TASKS = {
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",
     "tag": "cellwright.tasks.tag.task:Tagger",
+    "transcribe": "cellwright.tasks.transcribe.task:Transcriber",
     "translate": "cellwright.tasks.translate.task:Translator",
 }
 

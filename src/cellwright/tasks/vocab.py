@@ -212,6 +212,15 @@ def choose_unit(texts: Iterable[str]) -> Literal["word", "char"]:
     return "char" if 2 * blankless > letters else "word"
 
 
+def parted(text: str) -> str:
+    """Words with one blank between them, each character of a script without blanks a word.
+
+    >>> parted("我爱 Python")
+    '我 爱 Python'
+    """
+    return " ".join(_BLANKLESS_LETTER.sub(r" \g<0> ", text).split())
+
+
 def _tokenizer(numbers: dict[str, int], unit: str) -> Tokenizer:
     tokenizer = Tokenizer(WordLevel(vocab=numbers, unk_token=UNKNOWN))
     if unit == "char":

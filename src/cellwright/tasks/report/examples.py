@@ -15,6 +15,7 @@ from cellwright.page.shell import section
 from cellwright.tasks.report.classes import confusion, predictions
 from cellwright.tasks.report.forecasts import backtest, forecasts
 from cellwright.tasks.report.looks import looked_at
+from cellwright.tasks.report.sound import heard, worst_heard
 from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
 from cellwright.tasks.report.translations import alignments, translations
@@ -33,6 +34,8 @@ RENDERERS: dict[str, Renderer] = {
     "translations": translations,
     "looked_at": looked_at,
     "alignments": alignments,
+    "heard": heard,
+    "worst_heard": worst_heard,
 }
 
 LONGEST = 4000
