@@ -2,10 +2,10 @@
 
 python benchmarks/tasks/digit_strings.py ../shared/data/fsdd FOLDER [--seed 0]
 
-Writes FOLDER/strings.zip with train.csv, valid.csv and test.csv beside it: file, text, speaker. A string is of one
-speaker; between two digits lie 0 to 0.1 s of faint noise. Training strings are of the recordings 10 to 49 of each
-speaker and digit, those for validation of 5 to 9, test strings of 0 to 4, the official test part. The same seed gives
-the same bytes.
+Writes FOLDER/strings.zip with train.csv, valid.csv and test.csv beside it: file, text, speaker. A string is
+of one speaker; between two digits lie 0 to 0.1 s of faint noise. Training strings are of the recordings 10 to
+49 of each speaker and digit, those for validation of 5 to 9, test strings of 0 to 4, the official test part.
+The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def recordings(data: Path) -> dict[tuple[str, int, int], Sound]:
     return found
 
 
-def strings(known: dict[tuple[str, int, int], Sound], part: str, seed: int) -> Iterator[tuple[str, str, Sound]]:
+def strings(
+    known: dict[tuple[str, int, int], Sound], part: str, seed: int
+) -> Iterator[tuple[str, str, Sound]]:
     """(text, speaker, sound) of a part."""
     indices, count = PARTS[part]
     draw = np.random.default_rng([seed, list(PARTS).index(part)])
@@ -87,7 +89,9 @@ def write(data: Path, folder: Path, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)

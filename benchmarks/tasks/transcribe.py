@@ -1,9 +1,9 @@
 """Transcribing spoken digits: one line of JSON each, the test part scored once.
 
-python benchmarks/tasks/transcribe.py ../shared/data [SET ...] [--seed 0] [--set NAME=VALUE ...] [--no-test] [--out FILE.jsonl]
+python benchmarks/tasks/transcribe.py ../shared/data [SET ...] [--seed 0] [--set NAME=VALUE ...] [--no-test]
 
-digits           single digits, official split: recordings 0 to 4 of each speaker and digit are the test part, 5 to 9
-                 choose the epoch, 10 to 49 train
+digits           single digits, official split: recordings 0 to 4 of each speaker and digit are the test part,
+                 5 to 9 choose the epoch, 10 to 49 train
 strings          strings of 2 to 7 digits (see digit_strings.py), the same split
 unseen_SPEAKER   single digits: all of one speaker are the test part, another one's choose the epoch
 """
@@ -86,7 +86,9 @@ def typed(text: str) -> Any:
 
 def main() -> None:
     """Measure each set, print and keep its line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("sets", nargs="*", choices=[*SETS, []])
     parser.add_argument("--seed", type=int, default=0)

@@ -107,8 +107,8 @@ def _translations(estimator: Any, material: Any) -> list[Row]:
 
 def _transcripts(estimator: Any, material: Any) -> list[Row]:
     """One row for each recording."""
-    names = [one.name for one in material.recordings]
-    return [{"file": name, "text": text} for name, text in zip(names, estimator.predict(material), strict=True)]
+    said = zip(material.recordings, estimator.predict(material), strict=True)
+    return [{"file": one.name, "text": text} for one, text in said]
 
 
 ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {

@@ -1,7 +1,7 @@
 """`cellwright stream RUN`: a line in, a line out, flushed, until the lines end. Floor 7.
 
 Nothing is read ahead of the answers: a reader that waits makes the writer wait. With --state the stream goes
-on where the last one ended.
+on where the last one ended. Raw sound is the one thing without lines: it is answered when the text changes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -20,6 +20,10 @@ from cellwright.errors import SettingError
 from cellwright.stream import Stream, Streamed
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.lines import FORMS, LONGEST, Lines
+from cellwright.tasks.transcribe.raw import PCM, Raw
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 
 def command(arguments: list[str]) -> Callable[..., None]:
@@ -28,8 +32,15 @@ def command(arguments: list[str]) -> Callable[..., None]:
     def stream(
         estimator: Estimator[Any, Any],
         form: Annotated[
-            str, typer.Option("--format", help=f"of the lines: {', '.join(FORMS)} (by the first line)")
+            str,
+            typer.Option(
+                "--format", help=f"of the lines: {', '.join(FORMS)} (by the first line); {PCM}: raw sound"
+            ),
         ] = "auto",
+        rate: Annotated[
+            int | None,
+            typer.Option(help="samples a second of raw sound (by default the run's)", show_default=False),
+        ] = None,
         state: Annotated[
             Path | None,
             typer.Option(
@@ -40,24 +51,22 @@ def command(arguments: list[str]) -> Callable[..., None]:
     ) -> None:
         if not isinstance(estimator, Streamed):
             raise SettingError(f"a run of the task {estimator.TASK} does not stream")
-        live = Stream(estimator)
-        lines = Lines(live, form)
+        if rate is not None and form != PCM:
+            raise SettingError(f"--rate goes with --format {PCM}", got=f"--format {form}")
+        live, source = Stream(estimator), cast("BufferedReader", sys.stdin.buffer)
+        speaker: Raw | Lines = Raw(live, rate) if form == PCM else Lines(live, form)
+        answers = speaker.answers(source) if isinstance(speaker, Raw) else speaker.answers(_read(source))
         if state is not None and state.exists():
             live.restore(read_bytes(state))
         try:
-            _answer(lines, sys.stdin.buffer)
+            for said in answers:
+                print(said, flush=True)
         finally:
             if state is not None:
                 write_atomic(state, live.snapshot())
-        notice(f"{lines.taken} lines answered, {lines.refused} of them refused", quiet=quiet)
+        notice(speaker.told(), quiet=quiet)
 
     return on_a_run(stream, arguments, columns=False)
-
-
-def _answer(lines: Lines, source: BinaryIO) -> None:
-    for line in _read(source):
-        sys.stdout.write(lines.answer(line) + "\n")
-        sys.stdout.flush()
 
 
 def _read(source: BinaryIO) -> Iterator[bytes]:

@@ -63,7 +63,7 @@ def linear_series(
     test: Sequence[npt.NDArray[np.floating]],
     length: int | None = None,
 ) -> list[str]:
-    """Predictions of a logistic regression on series [T, C] resampled to `length`, or the median in training."""
+    """Predictions of a logistic regression on series [T, C] resampled to `length`, or training's median."""
     steps = length or int(np.median([len(series) for series in train]))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return _fit_predict(model, resampled(train, steps), labels, resampled(test, steps))

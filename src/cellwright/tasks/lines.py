@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from cellwright.checkpoint import to_json
@@ -44,6 +44,14 @@ class Lines:
             raise SettingError("no such form of lines", got=form, expected=", ".join(FORMS))
         self.live, self.stream, self.form = live, stream, form
         self.taken = self.refused = 0
+
+    def answers(self, lines: Iterable[bytes]) -> Iterator[str]:
+        """What is said to each line, one after the other."""
+        return map(self.answer, lines)
+
+    def told(self) -> str:
+        """What was done, in one line."""
+        return f"{self.taken} lines answered, {self.refused} of them refused"
 
     def answer(self, line: bytes) -> str:
         """What is said to one line, without its end."""

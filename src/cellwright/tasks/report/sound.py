@@ -87,10 +87,16 @@ def _letters(letters: Sequence[Mapping[str, Any]], scale: float) -> list[Markup]
         before = x
         shown = str(one["letter"]).replace(" ", "␣")
         look = f"fill:currentColor;font-size:13px;opacity:{0.35 + 0.65 * float(one['share']):.2f}"
-        tip = el("title", f"{number(float(one['second']), 3)} s, probability {number(float(one['share']), 2)}")
+        tip = el(
+            "title", f"{number(float(one['second']), 3)} s, probability {number(float(one['share']), 2)}"
+        )
         drawn.append(el("text", shown, tip, x=f"{x + 1:.1f}", y=26 if low else 12, style=look))
         drawn.append(
-            el("path", d=f"M{x:.1f} {29 if low else 15}V{34 + HEIGHT}", style="stroke:#c2410c;stroke-opacity:.45")
+            el(
+                "path",
+                d=f"M{x:.1f} {29 if low else 15}V{34 + HEIGHT}",
+                style="stroke:#c2410c;stroke-opacity:.45",
+            )
         )
     return drawn
 

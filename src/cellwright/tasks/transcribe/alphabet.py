@@ -6,6 +6,7 @@ Refuses a stored alphabet that was changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from cellwright.errors import RunError
@@ -68,7 +69,9 @@ class Alphabet:
         """
         tokens = data["tokens"]
         if data["unit"] not in UNITS or len(set(tokens)) != len(tokens):
-            raise RunError("an alphabet that cannot be trusted", where="model.json", fix="train the model again")
+            raise RunError(
+                "an alphabet that cannot be trusted", where="model.json", fix="train the model again"
+            )
         return cls(tokens, data["unit"])
 
 
@@ -78,7 +81,7 @@ def needed(numbers: Sequence[int]) -> int:
     >>> needed([1, 2, 2, 3])
     5
     """
-    return len(numbers) + sum(a == b for a, b in zip(numbers, numbers[1:], strict=False))
+    return len(numbers) + sum(a == b for a, b in pairwise(numbers))
 
 
 def _cut(text: str, unit: str) -> Iterable[str]:

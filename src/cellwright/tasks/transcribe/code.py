@@ -122,8 +122,8 @@ def _warn_of_unknown(part: Utterances, alphabet: Alphabet, places: Sequence[int]
     letters = list(dict.fromkeys(token for k in places for token in alphabet.unknown(texts[k])))
     what = ", ".join(map(repr, letters[:SHOWN])) + (", .." if len(letters) > SHOWN else "")
     warnings.warn(
-        f"{len(places)} texts have what training never saw ({what}; the first: {part.recordings[places[0]].name}): "
-        "it counts as an error in every score, and the loss leaves these texts out",
+        f"{len(places)} texts have what training never saw ({what}; the first: "
+        f"{part.recordings[places[0]].name}): it counts as an error in every score, the loss leaves them out",
         stacklevel=2,
     )
 
@@ -134,7 +134,7 @@ def _warn_of_short(part: Utterances, places: Sequence[int], least: Sequence[int]
     k = places[0]
     warnings.warn(
         f"{len(places)} texts are longer than the steps of their recordings allow (the first: "
-        f"{part.recordings[k].name}, {int(inputs.lengths[k])} steps, {least[k]} needed): nothing is learnt from "
-        "them; a smaller --stack or --hop gives more steps",
+        f"{part.recordings[k].name}, {int(inputs.lengths[k])} steps, {least[k]} needed): nothing is learnt "
+        "from them; a smaller --stack or --hop gives more steps",
         stacklevel=2,
     )

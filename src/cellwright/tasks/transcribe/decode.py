@@ -1,7 +1,7 @@
 """From what is likely at every step to a text: the best path, and the search over prefixes. Floor 6.
 
-CTC: a path says a token or nothing (0) at every step; a text is what is left of a path when repeats are joined
-and nothings are taken out. Refuses nothing.
+CTC: a path says a token or nothing (0) at every step; a text is what is left of a path when repeats are
+joined and nothings are taken out. Refuses nothing.
 
 Sources: Graves et al. 2006 (the paths, the best path); Hannun et al. 2014, algorithm 1 (the prefixes).
 """
@@ -91,7 +91,9 @@ class Prefixes:
 
     def carried(self) -> list[Any]:
         """As JSON, for `carry`."""
-        return [[list(prefix), *(None if v == NEVER else v for v in both)] for prefix, both in self._kept.items()]
+        return [
+            [list(prefix), *(None if v == NEVER else v for v in both)] for prefix, both in self._kept.items()
+        ]
 
     def carry(self, kept: list[Any]) -> None:
         """Go on from what `carried` gave."""

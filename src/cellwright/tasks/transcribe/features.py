@@ -1,6 +1,7 @@
-"""Sound to what a network hears: frames, a bank of mel filters, the logarithm, perhaps cepstra, in steps. Floor 6.
+"""Sound to what a network hears: frames, a bank of mel filters, the logarithm, perhaps cepstra. Floor 6.
 
-Nothing looks ahead, so that sound in pieces gives the steps of sound at once. Refuses settings that leave nothing.
+Nothing looks ahead, so that sound in pieces gives the steps of sound at once. Refuses frames without
+samples.
 
 Sources: Davis & Mermelstein 1980 (mel-frequency cepstra); O'Shaughnessy 1987 (the mel scale below).
 """
@@ -114,7 +115,7 @@ def mel(hertz: npt.ArrayLike) -> Floats:
 
 
 def filter_bank(rate: int, points: int, bands: int) -> Floats:
-    """Triangles in hertz whose corners are evenly spaced in mel, each 1 at its middle [bands, points // 2 + 1].
+    """Triangles in hertz whose corners are evenly spaced in mel, 1 at the middle [bands, points // 2 + 1].
 
     >>> filter_bank(8000, 512, 3).max(axis=1).round(2).tolist()
     [0.99, 0.99, 1.0]
@@ -202,7 +203,7 @@ class Ear:
         """Frames of samples [n, size] to frames of numbers [n, width]."""
         spectrum = np.fft.rfft(cut * self._window, self.frames.points)
         energy = (spectrum.real**2 + spectrum.imag**2) @ self._bank.T
-        bands = np.log(energy + FLOOR)
+        bands: Floats = np.log(energy + FLOOR)
         if self.frames.kind == "logmel":
             return bands
         kept: Floats = dct(bands, type=2, norm="ortho", axis=1)[:, : self.frames.coefficients]

@@ -6,7 +6,8 @@
     {"path": "a.wav"}, or a plain line       a file, answered by itself
 
 A network of one direction keeps its state and its search; one of both directions hears the utterance anew
-with every piece: its length is limited. Refuses what is no sound, and a rate that changes inside an utterance.
+with every piece: its length is limited. Refuses what is no sound, and a rate that changes inside an
+utterance.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class LiveSound(Live):
         one_way = not estimator.bidirectional
         self._stream = Stream(estimator.network_.recurrent) if one_way else None  # type: ignore[arg-type]
         self._prefixes, self._greedy = Prefixes(estimator.beam), estimator.beam == 1
+        self._said: list[int] = []
         self.forget()
 
     def forget(self) -> None:
@@ -100,7 +102,7 @@ class LiveSound(Live):
         sound = {name.removeprefix(SOUND): v.numpy() for name, v in tensors.items() if name.startswith(SOUND)}
         self._ear.carry(sound, facts["numbers"])
         self._prefixes.carry(facts["prefixes"])
-        self._said, self._last = list(facts["said"]), facts["last"]
+        self._said[:], self._last = facts["said"], facts["last"]
         self._steps = tensors["steps"].numpy()
         states = {name.removeprefix(STATE): v for name, v in tensors.items() if name.startswith(STATE)}
         if self._stream is not None and states:
@@ -110,10 +112,8 @@ class LiveSound(Live):
         return f"{self.task}, {self._ear.heard / self._ear.rate:.2f} s of sound"
 
     def _begin(self, rate: int) -> None:
-        self._ear = Ear(self.frames, rate)
+        self._ear, self._said, self._last = Ear(self.frames, rate), [], 0
         self._steps = np.zeros((0, self.frames.stack * self.frames.width), dtype=np.float32)
-        self._said: list[int] = []
-        self._last = 0
         self._prefixes.reset()
         if self._stream is not None:
             self._stream.reset()
@@ -121,18 +121,26 @@ class LiveSound(Live):
     def _rate(self, given: Mapping[str, Any]) -> int:
         rate = given.get("rate", self._ear.rate if self._ear.heard else self.frames.rate)
         if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
-            raise DataError("no sampling rate", where="rate", got=repr(rate)[:40], expected="samples a second")
+            raise DataError(
+                "no sampling rate", where="rate", got=repr(rate)[:40], expected="samples a second"
+            )
         if self._ear.heard and rate != self._ear.rate:
             fix = 'say {"end": true} before it'
-            raise DataError("the rate changes inside an utterance", got=rate, expected=self._ear.rate, fix=fix)
+            raise DataError(
+                "the rate changes inside an utterance", got=rate, expected=self._ear.rate, fix=fix
+            )
         return rate
 
     def _file(self, given: Mapping[str, Any]) -> Answer:
         if len(given) > 1 or not isinstance(given["path"], str):
-            raise DataError("a path stands alone", got=", ".join(map(str, given)), expected='{"path": "a.wav"}')
+            raise DataError(
+                "a path stands alone", got=", ".join(map(str, given)), expected='{"path": "a.wav"}'
+            )
         part = self._estimator.read(given["path"])
         if len(part) != 1:
-            raise DataError("a folder, where one file is expected", where=given["path"], got=f"{len(part)} files")
+            raise DataError(
+                "a folder, where one file is expected", where=given["path"], got=f"{len(part)} files"
+            )
         (text,), (one,) = self._estimator.predict(part), part.recordings
         return {"text": text, "seconds": round(one.length / one.rate, 3), "final": True}
 

@@ -10,7 +10,9 @@ from cellwright.nn import Recurrent
 
 
 class Listener(nn.Module):
-    """Graves et al. 2013 without what came after: y_1 .. y_T = recurrent(x_1 .. x_T);   log softmax(W_o y_t + b_o)
+    """Recurrent layers and a softmax at every step (Graves et al. 2006).
+
+    y_1 .. y_T = recurrent(x_1 .. x_T);   log p_t = log softmax(W_o y_t + b_o)
 
     Args:
         cell: of the layers.
@@ -20,7 +22,15 @@ class Listener(nn.Module):
     """
 
     def __init__(
-        self, cell: Cell, width: int, tokens: int, *, units: int, layers: int, bidirectional: bool, dropout: float
+        self,
+        cell: Cell,
+        width: int,
+        tokens: int,
+        *,
+        units: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         between = dropout if layers > 1 else 0.0

@@ -1,7 +1,7 @@
 """From files to utterances: WAVs in a folder or a zip, and a table of what is said in them. Floor 6.
 
-What is odd but usable is said in the note. Refuses a folder without WAVs, several tables where none is named, a
-transcript without its audio, a file named twice, and what `recordings` and the readers of tables refuse.
+What is odd but usable is said in the note. Refuses a folder without WAVs, several tables where none is named,
+a transcript without its audio, a file named twice, and what `recordings` and the readers of tables refuse.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def read(data: Any, asked: Columns, known: Mapping[str, str] | None = None) -> U
     Args:
         data: a path. A table names files below its folder, or in the zip that lies there.
         asked: the table and the columns.
-        known: the columns a trained model was trained on, tried before guessing; transcripts may lack then. None
+        known: the columns a trained model was trained on, tried before guessing; transcripts may lack
+        then. None
             before training.
 
     Raises:
@@ -74,7 +75,9 @@ def read(data: Any, asked: Columns, known: Mapping[str, str] | None = None) -> U
     source = resolve(data)
     path = source.path
     if path is None:
-        raise DataError("this sample has no sound", got=source.name, expected="a folder of WAV files, or a zip")
+        raise DataError(
+            "this sample has no sound", got=source.name, expected="a folder of WAV files, or a zip"
+        )
     if path.suffix.lower() == ".wav" and path.is_file():
         return _noted([of_file(path, shown(source))], Utterances([], place=shown(source)))
     audio = _audio(path, shown(source))
@@ -187,7 +190,7 @@ def _index(names: Sequence[str]) -> dict[str, str]:
 def _roles(
     frame: pl.DataFrame, table: Path, asked: Columns, known: Mapping[str, str], index: Mapping[str, str]
 ) -> dict[str, str]:
-    """The columns asked for, else those of an earlier reading, else by what stands in them and by their names."""
+    """The columns asked for, else those of an earlier reading, else by their contents and their names."""
     columns = frame.columns
     named = {
         role: find_column(columns, getattr(asked, role), f"--{role}", table)
@@ -225,7 +228,9 @@ def _matched(cells: Sequence[str], index: Mapping[str, str], table: Path, audio:
     if twice is not None:
         rows = [k for k, name in enumerate(names) if name == twice]
         at = ", ".join(lines(table, rows[:4]))
-        raise DataError("one file has several transcripts", where=f"{table.name}, {at}", got=twice, fix="keep one")
+        raise DataError(
+            "one file has several transcripts", where=f"{table.name}, {at}", got=twice, fix="keep one"
+        )
     return names
 
 
@@ -253,7 +258,10 @@ def _noted(
     rates = sorted({one.rate for one in found})
     minutes = sum(one.length / one.rate for one in found) / 60
     long = f"{minutes:.1f} minutes" if minutes >= 1 else f"{60 * minutes:.1f} seconds"
-    notes = [f"{len(found):,} recordings, {long}, {' and '.join(f'{rate:,}' for rate in rates)} Hz", *([said] if said else [])]
+    notes = [
+        f"{len(found):,} recordings, {long}, {' and '.join(f'{rate:,}' for rate in rates)} Hz",
+        *([said] if said else []),
+    ]
     flaws = {
         "silent": [one.name for one in found if one.silent],
         "clipped": [one.name for one in found if one.clipped],

@@ -1,7 +1,7 @@
 """WAV files and samples in memory, as recordings of one channel between -1 and 1. Floor 6.
 
-Whole numbers of 8, 16, 24 and 32 bits, floats of 32 and 64; channels are averaged. Refuses what is no WAV, one
-that is cut short, one packed otherwise (mu-law, ADPCM), and samples that are not finite.
+Whole numbers of 8, 16, 24 and 32 bits, floats of 32 and 64; channels are averaged. Refuses what is no WAV,
+one that is cut short, one packed otherwise (mu-law, ADPCM), and samples that are not finite.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def mono(values: npt.NDArray[Any], name: str) -> tuple[Samples, int]:
     [0.25, -1.0]
     """
     if values.ndim not in (1, 2) or values.dtype.kind not in "iuf":
-        raise DataError("no sound", where=name, got=f"{values.dtype} {list(values.shape)}", expected="samples [T]")
+        raise DataError(
+            "no sound", where=name, got=f"{values.dtype} {list(values.shape)}", expected="samples [T]"
+        )
     x = values.astype(np.float64)
     if values.dtype.kind == "u":
         x = (x - (1 << 8 * values.dtype.itemsize - 1)) / (1 << 8 * values.dtype.itemsize - 1)
@@ -128,7 +130,9 @@ def mono(values: npt.NDArray[Any], name: str) -> tuple[Samples, int]:
         x = x / (1 << 8 * values.dtype.itemsize - 1)
     if not np.isfinite(x).all():
         bad = int(np.argmax(~np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
-        raise DataError("samples that are no finite numbers", where=name, got=f"sample {bad + 1}", fix="mend the file")
+        raise DataError(
+            "samples that are no finite numbers", where=name, got=f"sample {bad + 1}", fix="mend the file"
+        )
     channels = 1 if x.ndim == 1 else x.shape[1]
     return (x if x.ndim == 1 else x.mean(axis=1)).astype(np.float32), channels
 

@@ -37,7 +37,11 @@ class Resampler:
         most = max(self.up, self.down)
         self.half = REACH * most
         self.same = most == 1
-        h = np.zeros(0) if self.same else self.up * firwin(2 * self.half + 1, 1 / most, window=("kaiser", 5.0))
+        h = (
+            np.zeros(0)
+            if self.same
+            else self.up * firwin(2 * self.half + 1, 1 / most, window=("kaiser", 5.0))
+        )
         self._taps = -(-len(h) // self.up)
         self._bank = np.pad(h, (0, self._taps * self.up - len(h))).reshape(self._taps, self.up).T
         self.reset()

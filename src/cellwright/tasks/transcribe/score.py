@@ -13,7 +13,7 @@ from cellwright.tasks.vocab import parted
 
 
 def scores(wanted: Sequence[str], said: Sequence[str]) -> dict[str, float]:
-    """Word and character error rate (wrong, missing and added ones over those wanted), and texts exactly right.
+    """Error rates of words and characters (wrong, missing, added over wanted), and texts exactly right.
 
     >>> scores(["so it is", "yes"], ["so is", "yes"])
     {'word_error_rate': 0.25, 'character_error_rate': 0.2727272727272727, 'exact': 0.5}

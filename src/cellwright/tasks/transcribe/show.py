@@ -1,4 +1,4 @@
-"""What a report shows of a transcriber: bands with the letters over them, and the worst recordings. Floor 6."""
+"""What a report shows of a transcriber: bands with letters over them, the worst recordings. Floor 6."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ def shown(part: Utterances, said: Sequence[str]) -> list[int]:
 
 
 def heard(
-    part: Utterances, k: int, steps: npt.NDArray[np.float32], letters: Sequence[tuple[str, Said]], frames: Frames
+    part: Utterances,
+    k: int,
+    steps: npt.NDArray[np.float32],
+    letters: Sequence[tuple[str, Said]],
+    frames: Frames,
 ) -> dict[str, Any]:
-    """One recording: its bands as rows of two hexadecimal digits a frame, the highest first; its letters in time."""
+    """One recording: its bands as rows of two hex digits a frame, the highest first; its letters in time."""
     rows = steps.reshape(-1, frames.width)[: frames.frames(_length(part, k, frames))]
     every = -(-len(rows) // WIDEST)
     grey = np.clip((rows[::every].T / (2 * SPREAD) + 0.5) * 255, 0, 255).astype(np.uint8)[::-1]
@@ -48,12 +52,12 @@ def heard(
 
 def worst(part: Utterances, said: Sequence[str]) -> list[dict[str, Any]]:
     """The recordings with the most wrong words, the most first; none without."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"file": one.name, "wanted": wanted, "said": text, "errors": errors(wanted, text)}
         for one, wanted, text in zip(part.recordings, part.known(), said, strict=True)
         if wanted != text
     ]
-    return sorted(rows, key=lambda row: -row["errors"])[:WORST]
+    return sorted(rows, key=lambda row: int(row["errors"]), reverse=True)[:WORST]
 
 
 def _length(part: Utterances, k: int, frames: Frames) -> int:

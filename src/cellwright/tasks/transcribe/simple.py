@@ -1,4 +1,4 @@
-"""What no recurrent network is needed for: the baselines beside a transcriber's score. Floor 6. Refuses nothing."""
+"""The baselines beside a transcriber: what no recurrent network is needed for. Floor 6. Refuses nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CLOSED = 200  # different texts at most, for a linear machine to learn each as a
 def said(train: Features, texts: Sequence[str], held: Features) -> dict[str, list[str]]:
     """What each simple method says of the held-out features [T, C], by its name.
 
-    The most frequent text; and of recordings read off at ten times a linear machine, where there are but a few
-    texts that come again and again, else the text of the nearest recording.
+    The most frequent text; and, of recordings read off at ten times, a linear machine where there are but a
+    few texts that come again and again, else the text of the nearest recording.
     """
     found = {"most_frequent": baselines.majority(texts, [""] * len(held))}
     counts = Counter(texts)

@@ -1,7 +1,7 @@
 """The transcribe task: recordings in, what is said in them out, letter by letter. Floor 6.
 
-Alphabet, rate and scales come from the training part alone. Refuses data without transcripts, and settings that
-do not go together.
+Alphabet, rate and scales come from the training part alone. Refuses data without transcripts, and settings
+that do not go together.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ Logs = list[npt.NDArray[np.float32]]
 class Transcriber(Estimator[Utterances, Heard]):
     """Sound to text, by recurrent layers of any cell over log-mel features and CTC (Graves et al. 2006).
 
-    `fit` takes X, a list of arrays of samples or of paths of WAV files, and y, a text for each; or what `read`
-    gave; or the name of a folder or zip of WAVs with a table of transcripts. Scores are the error rates of words
-    and characters; after each epoch the validation part is transcribed by the best path, the test part with the
-    beam.
+    `fit` takes X, a list of arrays of samples or of paths of WAV files, and y, a text for each; or what
+    `read` gave; or the name of a folder or zip of WAVs with a table of transcripts. Scores are the error
+    rates of words and characters; after each epoch the validation part is transcribed by the best path,
+    the test part with the beam.
 
     >>> import numpy as np
     >>> draw = np.random.default_rng(0)
@@ -68,7 +68,9 @@ class Transcriber(Estimator[Utterances, Heard]):
     transcripts: str = setting("", "the table of transcripts; empty: the one beside the sound")
     file: str = setting("", "its column with the names of the WAV files; empty: guessed")
     text: str = setting("", "its column with what is said; empty: guessed")
-    group: str = setting("", "its column with, say, the speaker: held-out parts then have speakers of their own")
+    group: str = setting(
+        "", "its column with, say, the speaker: held-out parts then have speakers of their own"
+    )
     alphabet: str = setting("letters", "what is said one after the other", choices=UNITS)
     rate: int = setting(0, "samples a second; 0: what most training files have (of arrays: 16000)", min=0)
     features: str = setting("logmel", "what is heard of a frame", choices=KINDS)
@@ -79,7 +81,9 @@ class Transcriber(Estimator[Utterances, Heard]):
     stack: int = setting(2, "frames in a step of the network", min=1)
     masks: int = setting(2, "SpecAugment: bands and stretches of time hidden in training; 0: none", min=0)
     mask_share: float = setting(0.15, "SpecAugment: widest mask, as a share", min=0, max=1)
-    beam: int = setting(8, "beginnings kept at every step of the search; 1: the best path", min=1, on_resume=True)
+    beam: int = setting(
+        8, "beginnings kept at every step of the search; 1: the best path", min=1, on_resume=True
+    )
     layers: int = with_default(Estimator, "layers", 2)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.3)
@@ -191,7 +195,13 @@ class Transcriber(Estimator[Utterances, Heard]):
         frames = Frames.from_json(facts["frames"])
         return {
             "heard": [
-                heard(held, k, coded[k], [(alphabet.tokens[one.token - 1], one) for one in best_path(logs[k])], frames)
+                heard(
+                    held,
+                    k,
+                    coded[k],
+                    [(alphabet.tokens[one.token - 1], one) for one in best_path(logs[k])],
+                    frames,
+                )
                 | {"said": said[k]}
                 for k in shown(held, said)
             ],
@@ -201,7 +211,7 @@ class Transcriber(Estimator[Utterances, Heard]):
     def conflicts(self) -> Iterable[str]:
         """Clauses for settings that do not go together."""
         if self.hop > self.window:
-            yield f"hop must be at most window ({self.window:g}), or sound between frames is lost, got {self.hop:g}"
+            yield f"hop must be at most window ({self.window:g}), or sound is lost, got {self.hop:g}"
         if self.features == "mfcc" and self.coefficients > self.bands:
             yield f"coefficients must be at most bands ({self.bands}), got {self.coefficients}"
         if self.file and self.file == self.text:

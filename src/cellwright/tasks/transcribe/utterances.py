@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cellwright.errors import DataError
 from cellwright.tasks.data import split_examples
 from cellwright.tasks.transcribe.recordings import Recording, of_file, of_values
@@ -75,7 +77,9 @@ class Utterances:
         """
         kept = [k for k, text in enumerate(self.known()) if text]
         if not kept:
-            raise DataError("no recording has a transcript", where=self.place or "X, y", got=f"{len(self)} without")
+            raise DataError(
+                "no recording has a transcript", where=self.place or "X, y", got=f"{len(self)} without"
+            )
         return self if len(kept) == len(self) else self.some(kept)
 
     def split(self, share: float, seed: int) -> tuple[Utterances, Utterances]:
@@ -85,20 +89,30 @@ class Utterances:
             DataError: fewer than two recordings, or groups.
         """
         if self.groups:
-            order = {group: k for k, group in enumerate(dict.fromkeys(self.groups))}
-            _, chosen = split_examples(len(order), None, (1 - share, share), seed)
-            inside = set(chosen.tolist())
-            held = [k for k, group in enumerate(self.groups) if order[group] in inside]
+            chosen = self._chosen(share, seed)
+            held = [k for k, group in enumerate(self.groups) if group in chosen]
         else:
             _, found = split_examples(len(self), self._closed(), (1 - share, share), seed)
             held = found.tolist()
         out = set(held)
         return self.some(k for k in range(len(self)) if k not in out), self.some(held)
 
+    def _chosen(self, share: float, seed: int) -> set[str]:
+        """Random groups, one at least, until they have the share; one at least is left."""
+        sizes = Counter(self.groups)
+        if len(sizes) < 2:
+            got = next(iter(sizes), "none")
+            raise DataError("one group only, which cannot be split", where=self.place or "groups", got=got)
+        order = np.random.default_rng(seed).permutation(sorted(sizes)).tolist()[1:]
+        chosen: set[str] = set()
+        while order and sum(sizes[group] for group in chosen) < share * len(self) - min(sizes.values()) / 2:
+            chosen.add(order.pop())
+        return chosen or {order.pop()}
+
     def _closed(self) -> list[str] | None:
         """The texts, where they are a few that come again and again."""
         counts = Counter(self.known())
-        return self.known() if 1 < len(counts) and min(counts.values()) > 1 else None
+        return self.known() if len(counts) > 1 and min(counts.values()) > 1 else None
 
 
 def normal(X: Any, y: Any = None, *, rate: int = 0) -> Utterances:
@@ -120,7 +134,9 @@ def normal(X: Any, y: Any = None, *, rate: int = 0) -> Utterances:
     if not given:
         raise DataError("there are no recordings", where="X", got=0, expected="at least one")
     recordings = [
-        of_file(one, str(one)) if isinstance(one, (str, Path)) else of_values(one, rate or RATE, f"recording {k}")
+        of_file(one, str(one))
+        if isinstance(one, (str, Path))
+        else of_values(one, rate or RATE, f"recording {k}")
         for k, one in enumerate(given, start=1)
     ]
     texts = None if y is None else _texts(y)
