@@ -64,7 +64,15 @@ def folder(path: Path, said: list[str], table: str = "labels.csv") -> Path:
 
 def small(**settings: Any) -> cw.Transcriber:
     """Settings with which it learns the tones in a second."""
-    size = {"units": 16, "layers": 1, "bands": 16, "rate": RATE, "batch_size": 4, "learning_rate": 0.02}
+    size = {
+        "units": 16,
+        "layers": 1,
+        "bands": 16,
+        "rate": RATE,
+        "batch_size": 4,
+        "learning_rate": 0.02,
+        "stack": 2,
+    }
     plain = {"dropout": 0.0, "masks": 0, "valid": 0.0, "epochs": 12, "patience": 0, "bidirectional": False}
     return cw.Transcriber(**{**size, **plain, **settings})
 

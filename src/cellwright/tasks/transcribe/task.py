@@ -78,7 +78,7 @@ class Transcriber(Estimator[Utterances, Heard]):
     hop: float = setting(0.010, "seconds from one frame to the next", min=0, exclusive="min")
     bands: int = setting(40, "mel filters", min=1)
     coefficients: int = setting(13, "cepstral coefficients of mfcc", min=1)
-    stack: int = setting(2, "frames in a step of the network", min=1)
+    stack: int = setting(3, "frames in a step of the network", min=1)
     masks: int = setting(2, "SpecAugment: bands and stretches of time hidden in training; 0: none", min=0)
     mask_share: float = setting(0.15, "SpecAugment: widest mask, as a share", min=0, max=1)
     beam: int = setting(
@@ -89,6 +89,7 @@ class Transcriber(Estimator[Utterances, Heard]):
     dropout: float = with_default(Estimator, "dropout", 0.3)
     epochs: int = with_default(Estimator, "epochs", 30)
     patience: int = with_default(Estimator, "patience", 10)
+    learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
 
     def read(self, data: Any) -> Utterances:
         """The recordings of a folder, of a zip or of a table, or one, with a note.
