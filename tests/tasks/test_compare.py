@@ -40,7 +40,7 @@ def test_all_see_the_same_split() -> None:
 class Stub:
     """What a leaderboard reads of a fitted model."""
 
-    TASK, SCORE = "stub", "score"
+    TASK, watched = "stub", "score"
 
     def __init__(self, score: float | None, better: str) -> None:
         self.BETTER = better

@@ -34,7 +34,7 @@ def command(arguments: list[str]) -> Callable[..., None]:
         then = estimator.metrics_.get("test") or {}
         rows = [
             (score_name(name), number(scores[name]), number(then.get(name)))
-            for name in columns_of(estimator.SCORE, scores)
+            for name in columns_of(estimator.watched, scores)
         ]
         table(("score", "here", "test part of the run"), rows, numbers=2)
 

@@ -64,15 +64,12 @@ def _rows(estimator: Estimator[Any, Any]) -> Callable[[Any, Any], list[Row]]:
 
 def _classes(estimator: Any, material: Any) -> list[Row]:
     """One row for each example: what it is, the label, and how probable the network holds it to be."""
-    probabilities = estimator.predict_proba(material)
-    best = probabilities.argmax(axis=1)
     texts = range(1, len(material) + 1) if material.kind == "series" else material.texts
     names = [{"name": name} for name in material.names] or [{}] * len(material)
+    answers = estimator.answers(estimator.predict_proba(material))
     return [
-        {**name, material.kind: text, "label": label, "probability": round(float(row[k]), 4)}
-        for name, text, label, row, k in zip(
-            names, texts, estimator.classes_[best], probabilities, best, strict=True
-        )
+        {**name, material.kind: text, **answer}
+        for name, text, answer in zip(names, texts, answers, strict=True)
     ]
 
 
@@ -145,8 +142,13 @@ def _csv(rows: list[Row]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A list in one cell, as `--separator ";"` reads it."""
+    return ";".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _lines(rows: list[Row]) -> str:

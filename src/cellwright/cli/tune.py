@@ -59,7 +59,11 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         folder = out or run_folder(f"tune-{task}", data)
 
         def told(tried: Tried, count: int) -> None:
-            score = "cut short" if tried.score is None else f"{score_name(cls.SCORE)} {number(tried.score)}"
+            score = (
+                "cut short"
+                if tried.score is None
+                else f"{score_name(estimator.watched)} {number(tried.score)}"
+            )
             notice(f"trial {count}/{trials}  {_settings(tried)}  {score}", quiet=quiet)
 
         notice(f"data: {material.note}", quiet=quiet)
@@ -76,8 +80,10 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         )
         again = train_command(task, data, (test, None), {**settings, **_chosen(found[0].settings)})
         page = folder / PAGE
-        write_atomic(page, search_page(f"tune {task} {Path(data).name}", found, cls.SCORE, cls.BETTER, again))
-        _print(found, cls.SCORE)
+        write_atomic(
+            page, search_page(f"tune {task} {Path(data).name}", found, estimator.watched, cls.BETTER, again)
+        )
+        _print(found, estimator.watched)
         print(f"study {folder}\npage  {page}\nnext  {again}")
 
     return with_settings(cls, run)

@@ -66,6 +66,11 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
     history_: History = field(init=False)
     metrics_: dict[str, Any] = field(init=False)
 
+    @property
+    def watched(self) -> str:
+        """The score that decides: SCORE; a task may name another one once it has seen the data."""
+        return self.SCORE
+
     @abstractmethod
     def take(self, X: Any, y: Any = None) -> Part:
         """Check what the user gave and bring it into normal form. Raises DataError."""
@@ -103,7 +108,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
 
     @abstractmethod
     def evaluate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
-        """All scores of a network on a part, SCORE among them; in evaluation mode, without gradients."""
+        """All scores of a network on a part, `watched` among them; in evaluation mode, without gradients."""
 
     def validate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
         """The scores of the validation part after each epoch; a task may find them in a cheaper way."""
@@ -259,7 +264,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
 
     def score(self, X: Any, y: Any = None) -> float:
         """The main score on labelled data, negative where less is better (scikit-learn's convention)."""
-        value = self.measure(X, y)[self.SCORE]
+        value = self.measure(X, y)[self.watched]
         return value if self.BETTER == "max" else -value
 
     def check(self) -> None:
@@ -355,7 +360,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
     def _plan(self, device: torch.device) -> Plan:
         names = {part.name for part in dataclasses.fields(Plan)} & {part.name for part in fields(self)}
         shared = {name: getattr(self, name) for name in names - {"device"}}
-        return Plan(**shared, watch=self.SCORE, mode=self.BETTER, device=device)
+        return Plan(**shared, watch=self.watched, mode=self.BETTER, device=device)
 
     def _validator(self, valid: Part | None, facts: Facts) -> loop.Validate | None:
         coded = None if valid is None else self.encode(valid, facts)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +25,8 @@ from cellwright.tasks.vocab import choose_unit
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
+Marks: TypeAlias = npt.NDArray[np.bool_]
+Said = TypeVar("Said", list[str], npt.NDArray[np.bool_])
 
 
 def majority(labels_train: Sequence[str], labels_test: Sequence[str]) -> list[str]:
@@ -38,12 +41,13 @@ def majority(labels_train: Sequence[str], labels_test: Sequence[str]) -> list[st
 
 
 def linear_text(
-    train_texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str], *, longest: int = 2
-) -> list[str]:
+    train_texts: Sequence[str], labels: Said, test_texts: Sequence[str], *, longest: int = 2
+) -> Said:
     """Predictions of a linear SVM on tf-idf of words (characters for Chinese and kin) and their n-grams.
 
     Args:
-        train_texts, labels: the training part.
+        train_texts, labels: the training part; the labels as everywhere here: one each, or of several marks,
+            [N, K], which are answered by as many machines, each of one label or not.
         test_texts: what to predict.
         longest: the longest n-gram; 1 is a bag of words, blind to order.
     """
@@ -59,23 +63,23 @@ def linear_text(
 
 def linear_series(
     train: Sequence[npt.NDArray[np.floating]],
-    labels: Sequence[str],
+    labels: Said,
     test: Sequence[npt.NDArray[np.floating]],
     length: int | None = None,
-) -> list[str]:
+) -> Said:
     """Predictions of a logistic regression on series [T, C] resampled to `length`, or training's median."""
     steps = length or int(np.median([len(series) for series in train]))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return _fit_predict(model, resampled(train, steps), labels, resampled(test, steps))
 
 
-def linear_letters(train: Sequence[str], labels: Sequence[str], test: Sequence[str]) -> list[str]:
+def linear_letters(train: Sequence[str], labels: Said, test: Sequence[str]) -> Said:
     """Predictions of a linear SVM on tf-idf of all words of one to four letters, wherever they stand."""
     features = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True)
     return _fit_predict(make_pipeline(features, LinearSVC(random_state=0)), train, labels, test)
 
 
-def linear_places(train: Floats, labels: Sequence[str], test: Floats) -> list[str]:
+def linear_places(train: Floats, labels: Said, test: Floats) -> Said:
     """Predictions of a logistic regression on what stands where, [N, places]."""
     return _fit_predict(make_pipeline(LogisticRegression(max_iter=1000)), train, labels, test)
 
@@ -209,9 +213,25 @@ def resampled(series: Sequence[npt.NDArray[np.floating]], length: int) -> Floats
 
 
 def _fit_predict(
-    model: Pipeline, train: Sequence[str] | Floats, labels: Sequence[str], test: object
-) -> list[str]:
+    model: Pipeline, train: Sequence[str] | Floats, labels: Said, test: Sequence[str] | Floats
+) -> Said:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline stopped early is still a baseline
-        model.fit(train, np.asarray(labels, dtype=object))
-    return [str(label) for label in model.predict(test)]
+        if isinstance(labels, list):
+            model.fit(train, np.asarray(labels, dtype=object))
+            return [str(label) for label in model.predict(test)]
+        return _each_label(model, train, labels, test)
+
+
+def _each_label(
+    model: Pipeline, train: Sequence[str] | Floats, marks: Marks, test: Sequence[str] | Floats
+) -> Marks:
+    """A model for each label on the same features; one that all or no examples have is not learnt."""
+    features, last = model[:-1], model[-1]
+    known = features.fit_transform(train) if len(features) else train
+    asked = features.transform(test) if len(features) else test
+    said = np.zeros((len(test), marks.shape[1]), dtype=bool)
+    for k, column in enumerate(marks.T):
+        varied = column.any() and not column.all()
+        said[:, k] = clone(last).fit(known, column).predict(asked) if varied else column[0]
+    return said

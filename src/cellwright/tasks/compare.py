@@ -107,8 +107,8 @@ def _leaderboard(models: Mapping[str, Estimator[Any, Any]]) -> Leaderboard:
         Entry(cell, m["test"], m["parameters"], m["epochs"], m["seconds"])
         for cell, m in ((cell, model.metrics_) for cell, model in models.items())
     ]
-    entries.sort(key=lambda entry: _rank(entry.scores.get(last.SCORE), last.BETTER))
-    return Leaderboard(last.TASK, last.SCORE, last.BETTER, tuple(entries), last.metrics_["baselines"])
+    entries.sort(key=lambda entry: _rank(entry.scores.get(last.watched), last.BETTER))
+    return Leaderboard(last.TASK, last.watched, last.BETTER, tuple(entries), last.metrics_["baselines"])
 
 
 def _rank(score: float | None, better: str) -> float:

@@ -21,7 +21,7 @@ from cellwright.page.numbers import number
 from cellwright.samples import names as samples
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.classify import code as classify_code
-from cellwright.tasks.classify.examples import from_json
+from cellwright.tasks.classify.labels import from_json
 from cellwright.tasks.forecast import facts as forecast_facts
 from cellwright.tasks.forecast.intervals import said as forecasts_of
 from cellwright.tasks.forecast.series import whole
@@ -83,7 +83,8 @@ def _classify(estimator: Any, data: str, row: int) -> Inside:
     x, _ = classify_code.encoded(part, facts, estimator.max_length).pad([0])
     x = x.to(next(network.parameters()).device)
     read = network.first(x)
-    probabilities = network(x, torch.tensor([len(x)], device=x.device)).softmax(-1)[0]
+    logits = network(x, torch.tensor([len(x)], device=x.device))[0]
+    probabilities = logits.sigmoid() if "several" in facts else logits.softmax(-1)
     k = int(probabilities.argmax())
     label, share = from_json(facts["labels"][k]), number(float(probabilities[k]), 3)
 

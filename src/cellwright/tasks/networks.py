@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn import Recurrent
@@ -145,22 +146,30 @@ class Bag(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Networks of different beginnings: each learns as if alone, their probabilities are averaged.
+    """Networks of different beginnings: each learns as if alone, their probabilities are `averaged`."""
 
-    logits = log mean_m softmax(logits_m)
-    """
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    def __init__(self, members: Sequence[nn.Module], *, several: bool = False) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.several = several
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x and lengths as of a member to logits [B, outputs]; in training to each one's [M, B, outputs]."""
         logits = torch.stack([member(x, lengths) for member in self.members])
         if self.training:
             return logits
-        mean: Tensor = logits.log_softmax(-1).logsumexp(0) - math.log(len(self.members))
-        return mean
+        return averaged(logits, several=self.several)
+
+
+def averaged(logits: Tensor, *, several: bool) -> Tensor:
+    """Logits [M, ..., outputs] whose probabilities are averaged over M.
+
+    log mean_m softmax(logits_m);   of several labels log p / (1 - p) of each, p = mean_m sigmoid(logits_m)
+    """
+    if several:
+        return logsigmoid(logits).logsumexp(0) - logsigmoid(-logits).logsumexp(0)
+    mean: Tensor = logits.log_softmax(-1).logsumexp(0) - math.log(len(logits))
+    return mean
 
 
 class CountsPerceptron(nn.Module):

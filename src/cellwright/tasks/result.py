@@ -41,7 +41,7 @@ def measured(
     found: dict[str, Any] = as_read(
         {
             "task": estimator.TASK,
-            "score": estimator.SCORE,
+            "score": estimator.watched,
             "better": estimator.BETTER,
             "parameters": sum(p.numel() for p in network.parameters()),
             "epochs": len(outcome.history),

@@ -212,7 +212,7 @@ def _run(
             trial.set_user_attr("folds", scores)
             study.tell(trial, state=_states().PRUNED)
             return
-        scores.append(float(model.metrics_["valid"][model.SCORE]))
+        scores.append(float(model.metrics_["valid"][model.watched]))
     trial.set_user_attr("folds", scores)
     study.tell(trial, sum(scores) / len(scores))
 
@@ -239,7 +239,7 @@ class _Watcher(Quiet):
 
     def __init__(self, trial: Any, done: Sequence[float], estimator: Estimator[Any, Any], fold: int) -> None:
         self._trial, self._done, self._fold = trial, tuple(done), fold
-        self._column, self._epochs = f"valid_{estimator.SCORE}", estimator.epochs
+        self._column, self._epochs = f"valid_{estimator.watched}", estimator.epochs
         self._pick = max if estimator.BETTER == "max" else min
         self._best: float | None = None
 

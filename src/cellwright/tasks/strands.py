@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwright.tasks.alphabet import FIRST, Alphabet
-from cellwright.tasks.networks import PAD, UNKNOWN, Ensemble
+from cellwright.tasks.networks import PAD, UNKNOWN, Ensemble, averaged
 
 
 class Letters(nn.Module):
@@ -67,17 +67,19 @@ class Letters(nn.Module):
 class BothStrands(nn.Module):
     """A sequence and its reverse complement count as the same: one of the two in training, both in use.
 
-    logits = log (softmax(logits of x) + softmax(logits of its other strand)) / 2
+    The probabilities of both are `averaged`.
 
     Args:
         member: what reads numbers of letters [T, B] and says logits.
         alphabet: one with another strand.
+        several: whether each output is a label by itself.
     """
 
     opposite: Tensor
 
-    def __init__(self, member: nn.Module, alphabet: Alphabet) -> None:
+    def __init__(self, member: nn.Module, alphabet: Alphabet, *, several: bool = False) -> None:
         super().__init__()
+        self.several = several
         self.members = nn.ModuleList([member])
         self.register_buffer("opposite", torch.from_numpy(alphabet.other_strand), persistent=False)
 
@@ -88,8 +90,7 @@ class BothStrands(nn.Module):
             kept = torch.rand(x.shape[1], device=x.device) < 0.5
             drawn: Tensor = member(torch.where(kept, x, other), lengths)
             return drawn
-        both = torch.stack([member(strand, lengths).log_softmax(-1) for strand in (x, other)])
-        return both.logsumexp(0) - torch.log(torch.tensor(2.0, device=x.device))
+        return averaged(torch.stack([member(x, lengths), member(other, lengths)]), several=self.several)
 
     def other(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The reverse complement of each [T, B], its padding where it was."""

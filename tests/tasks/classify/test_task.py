@@ -16,7 +16,8 @@ from torch import nn
 import cellwright as cw
 from cellwright.errors import DataError, SettingError
 from cellwright.tasks.classify import code
-from cellwright.tasks.classify.examples import Examples, as_array, classes, from_json, normal, to_json
+from cellwright.tasks.classify.examples import Examples, normal
+from cellwright.tasks.classify.labels import as_array, classes, from_json, to_json
 from cellwright.tasks.report import page
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
@@ -253,7 +254,7 @@ REFUSALS = {
     "ragged": (lambda t: fit([[[1, 2], [3]], [[1, 2]]], [0, 1]), "an input that is neither text nor numbers"),
     "missing label": (lambda t: fit(TEXTS, ["a", None] * 24), "a label is missing (y, example 2)"),
     "NaN label": (lambda t: fit(TEXTS, [1.0, float("nan")] * 24), "a label is missing (y, example 2)"),
-    "odd label": (lambda t: fit(TEXTS, [frozenset(), "a"] * 24), "a label that cannot be kept in a file (y, example 1)"),
+    "odd label": (lambda t: fit(TEXTS, [object(), "a"] * 24), "a label that cannot be kept in a file (y, example 1)"),
     "labels no list": (lambda t: fit(TEXTS, "+-"), "labels that are no list (y)"),
     "too few": (lambda t: fit(["a", "b"], [0, 1]), "too few examples to split"),
     "empty column": (

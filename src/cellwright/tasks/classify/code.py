@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from cellwright.errors import DataError, RunError
 from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.classify import genes
-from cellwright.tasks.classify.examples import Examples, Label, Series, classes, from_json, one_class, to_json
+from cellwright.tasks.classify.examples import Examples, Series, one_class
+from cellwright.tasks.classify.labels import Label, classes, from_json, to_json
 from cellwright.tasks.networks import PAD, UNKNOWN, Reader
 from cellwright.tasks.strands import within
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
@@ -40,15 +41,17 @@ def label_facts(train: Examples) -> Facts:
     Raises:
         DataError: one class only.
     """
-    known = train.known()
-    counts = Counter(known)
+    counts = (
+        Counter(label for one in train.sets() for label in one) if train.several else Counter(train.known())
+    )
     if len(counts) < 2:
         raise one_class(train)
-    order = classes(known)
+    order = classes(list(counts))
     return {
         "kind": train.kind,
         "labels": [to_json(label) for label in order],
         "counts": [counts[label] for label in order],
+        **({"several": len(train)} if train.several else {}),
         "columns": dict(train.columns),
     }
 
@@ -156,17 +159,24 @@ def encoded(part: Examples, facts: Facts, longest: int) -> Ragged:
 
 
 def encoded_labels(part: Examples, facts: Facts) -> Tensor:
-    """The places of the labels among the classes, [N]. A number in a file is the text of it.
+    """The places of the labels among the classes, [N]; of several labels 0 and 1, [N, K], as floats.
+
+    A number in a file is the text of it.
 
     Raises:
-        DataError: labels that training never saw, named.
+        DataError: labels that training never saw, named; several labels where it saw one each, or one.
     """
+    if part.several != ("several" in facts):
+        one, many = "one label each", "several labels each"
+        got, expected = (many, one) if part.several else (one, many)
+        raise DataError("other labels than in training", where=part.source or "y", got=got, expected=expected)
     order = [from_json(value) for value in facts["labels"]]
     places: dict[Label, int] = {str(label): k for k, label in enumerate(order)}
     places |= {label: k for k, label in enumerate(order)}
-    found = [places.get(label, places.get(str(label))) for label in part.known()]
-    if None in found:
-        unseen = classes([label for label, k in zip(part.known(), found, strict=True) if k is None])
+    rows = part.sets() if part.several else [[label] for label in part.known()]
+    found = [[(label, places.get(label, places.get(str(label)))) for label in row] for row in rows]
+    unseen = classes([label for row in found for label, k in row if k is None])
+    if unseen:
         raise DataError(
             "labels that training has not seen",
             where=part.source or "y",
@@ -174,7 +184,12 @@ def encoded_labels(part: Examples, facts: Facts) -> Tensor:
             expected=_listed(order),
             fix="leave those examples out, or train with examples of them",
         )
-    return torch.tensor(found)
+    if not part.several:
+        return torch.tensor([row[0][1] for row in found])
+    marks = torch.zeros(len(found), len(order))
+    for number, row in enumerate(found):
+        marks[number, [k for _, k in row if k is not None]] = 1.0
+    return marks
 
 
 def weighed(network: nn.Module, one: Examples, facts: Facts, longest: int) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """Examples to classify in normal form: texts, genes, proteins or series [T, C], with labels. Floor 6.
 
-Refuses what is neither, infinite values, unequal channels, empty series, labels that are missing or that a
-file cannot keep.
+Refuses what is neither, infinite values, unequal channels, empty series.
 """
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, cast
@@ -15,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwright.errors import DataError
+from cellwright.tasks.classify.labels import Label, Several, classes, given
 from cellwright.tasks.data import split_examples
 
-Label: TypeAlias = str | int | float | bool | tuple[Any, ...]
 Series: TypeAlias = npt.NDArray[np.float32]
 Kind: TypeAlias = Literal["text", "sequence", "series"]
 
@@ -30,6 +29,7 @@ class Examples:
         kind: `text`, `sequence` (of a gene or a protein) or `series`.
         inputs: texts, or float32 arrays [T, C] where NaN is a missing value.
         labels: one for each (None: this one has none), or None where there are no labels at all.
+        several: whether a label is a set of labels, of any size, the empty one too.
         note: one line about the file, its columns and what was mended; empty for data from memory.
         columns: which column of a table was the text and which the label.
         source: the file's name, for messages.
@@ -39,7 +39,8 @@ class Examples:
 
     kind: Kind
     inputs: Sequence[str] | Sequence[Series]
-    labels: Sequence[Label | None] | None = None
+    labels: Sequence[Label | Several | None] | None = None
+    several: bool = False
     note: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     source: str = ""
@@ -60,7 +61,7 @@ class Examples:
         return cast("list[Series]", list(self.inputs))
 
     def known(self) -> list[Label]:
-        """The labels.
+        """The labels, of examples that have one each.
 
         Raises:
             DataError: there are none.
@@ -73,6 +74,12 @@ class Examples:
                 fix="set --label",
             )
         return cast("list[Label]", list(self.labels))
+
+    def sets(self) -> list[Several]:
+        """The labels, of examples that have several; those of an example without a label are none."""
+        return [
+            frozenset() if found is None else found for found in cast("list[Several | None]", self.known())
+        ]
 
     def some(self, index: Iterable[int]) -> Examples:
         """The examples at these places."""
@@ -101,12 +108,32 @@ class Examples:
         Raises:
             DataError: one class only, or too few examples.
         """
-        codes = {label: str(k) for k, label in enumerate(classes(self.known()))}
-        labels = [codes[label] for label in self.known()]
-        if len(codes) == 1:
+        labels = self.strata()
+        if not self.several and len(set(labels)) == 1:
             raise one_class(self)
-        rest, held = split_examples(len(self), labels, (1 - share, share), seed)
-        return self.some(rest), self.some(held)
+        _, held = split_examples(
+            len(self), labels if len(set(labels)) > 1 else None, (1 - share, share), seed
+        )
+        return self.apart(held)
+
+    def apart(self, held: Iterable[int]) -> tuple[Examples, Examples]:
+        """(rest, those at the places `held`); an example whose label only these have stays in the rest."""
+        away, kept = {int(k) for k in held}, set(range(len(self)))
+        if self.several:
+            sets = self.sets()
+            missing = frozenset().union(*sets) - frozenset().union(*(sets[k] for k in kept - away))
+            for label in sorted(missing, key=str):
+                away -= {next(k for k in sorted(away) if label in sets[k])}
+        return self.some(sorted(kept - away)), self.some(sorted(away))
+
+    def strata(self) -> list[str]:
+        """What a split keeps in proportion: the label of each example, of several the rarest."""
+        if not self.several:
+            codes = {label: str(k) for k, label in enumerate(classes(self.known()))}
+            return [codes[label] for label in self.known()]
+        counts = Counter(label for one in self.sets() for label in one)
+        places = {label: (counts[label], k) for k, label in enumerate(classes(list(counts)))}
+        return [str(min((places[label] for label in one), default="")) for one in self.sets()]
 
 
 def normal(X: Any, y: Any = None) -> Examples:
@@ -114,58 +141,24 @@ def normal(X: Any, y: Any = None) -> Examples:
 
     Args:
         X: texts, or series: arrays [T, C] or [T] each, or one array [N, T, C] or [N, T].
-        y: a label for each: a text, a number, true or false, or a tuple of them; None where there are none.
+        y: a label for each: a text, a number, true or false, or a tuple of them; or several for each: a list
+            or a set of them, or an array of 0 and 1, [N, labels]. None where there are none.
 
     Raises:
         DataError: X is neither, X and y differ in length, a label is missing or of another type.
     """
     if isinstance(X, Examples):
-        return X if y is None else replace(X, labels=_labels(y, len(X)))
+        return X if y is None else _with_labels(X, y)
     if isinstance(X, (str, bytes)):
         raise DataError("one text instead of a list of texts", where="X", got=repr(X[:40]), fix="give [text]")
     rows = list(X)
     if not rows:
         raise DataError("there are no examples", where="X", got=0, expected="at least one")
-    labels = None if y is None else _labels(y, len(rows))
     if any(isinstance(row, str) for row in rows):
-        return Examples("text", _texts(rows), labels)
-    return Examples("series", _series(rows), labels)
-
-
-def classes(labels: Sequence[Label]) -> list[Label]:
-    """The distinct labels in order; those that cannot be compared with each other, by type and text.
-
-    >>> classes(["b", "a", "b"]), classes([2, "a", 1])
-    (['a', 'b'], [1, 2, 'a'])
-    """
-    distinct = list(dict.fromkeys(labels))
-    try:
-        return sorted(distinct)
-    except TypeError:
-        return sorted(distinct, key=lambda label: (type(label).__name__, str(label)))
-
-
-def to_json(label: Label) -> Any:
-    """A label as JSON keeps it: a tuple becomes {"tuple": [...]}."""
-    return {"tuple": [to_json(part) for part in label]} if isinstance(label, tuple) else label
-
-
-def from_json(value: Any) -> Label:
-    """The label that `to_json` wrote."""
-    if isinstance(value, dict):
-        return tuple(from_json(part) for part in value["tuple"])
-    return cast("Label", value)
-
-
-def as_array(labels: Sequence[Label]) -> npt.NDArray[Any]:
-    """Labels as an array [N]: of texts or numbers where all are of one type, else of objects."""
-    kinds = {type(label) for label in labels}
-    if len(kinds) == 1 and kinds <= {str, int, float, bool}:
-        return np.array(labels)
-    array = np.empty(len(labels), dtype=object)
-    for k, label in enumerate(labels):
-        array[k] = label
-    return array
+        found = Examples("text", _texts(rows))
+    else:
+        found = Examples("series", _series(rows))
+    return found if y is None else _with_labels(found, y)
 
 
 def one_class(part: Examples) -> DataError:
@@ -173,7 +166,7 @@ def one_class(part: Examples) -> DataError:
     return DataError(
         "one class only",
         where=part.source or "y",
-        got=repr(part.known()[0]),
+        got=repr(next(iter(part.sets()[0]), None) if part.several else part.known()[0]),
         expected="at least two classes",
         fix="check the label column",
     )
@@ -231,28 +224,6 @@ def _one(row: Any, where: str) -> Series:
     return values
 
 
-def _labels(y: Any, count: int) -> list[Label | None]:
-    if isinstance(y, (str, bytes)) or not isinstance(y, Iterable):
-        raise DataError("labels that are no list", where="y", got=repr(y)[:40], expected=f"{count} labels")
-    labels: list[Label | None] = [_label(label, number) for number, label in enumerate(y, start=1)]
-    if len(labels) != count:
-        raise DataError("X and y differ in length", got=f"{count} and {len(labels)}", expected="a label each")
-    return labels
-
-
-def _label(value: Any, number: int) -> Label:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if plain is None or (isinstance(plain, float) and math.isnan(plain)):
-        raise DataError(
-            "a label is missing", where=f"y, example {number}", got=plain, fix="leave the example out"
-        )
-    if isinstance(plain, tuple):
-        return tuple(_label(part, number) for part in plain)
-    if not isinstance(plain, (str, int, float, bool)):
-        raise DataError(
-            "a label that cannot be kept in a file",
-            where=f"y, example {number}",
-            got=f"{type(plain).__name__} {plain!r}"[:60],
-            expected="a text, a number, true or false, or a tuple of them",
-        )
-    return plain
+def _with_labels(part: Examples, y: Any) -> Examples:
+    labels, several = given(y, len(part))
+    return replace(part, labels=labels, several=several)

@@ -6,7 +6,7 @@ count, another length than in training, and the other strand of a protein.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -110,10 +110,10 @@ def reads_letters(facts: Facts, width: int, hidden: float, dropout: float) -> Le
 
 def of_both_strands(network: nn.Module, facts: Facts) -> BothStrands:
     """The network, to which a sequence and its reverse complement are the same."""
-    return BothStrands(network, ALPHABETS[facts["alphabet"]])
+    return BothStrands(network, ALPHABETS[facts["alphabet"]], several="several" in facts)
 
 
-def linear(train: Examples, labels: Sequence[str], held: Examples) -> list[str]:
+def linear(train: Examples, labels: simple.Said, held: Examples) -> simple.Said:
     """A linear model of which letter stands where, or of words of up to four letters where lengths differ."""
     alphabet = ALPHABETS[train.alphabet]
     if one_length([*train.texts, *held.texts]):

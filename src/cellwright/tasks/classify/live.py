@@ -8,7 +8,7 @@ state and what it pools; one of both directions reads the sequence again at ever
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,21 +30,19 @@ POOLED = "pooled "
 class LiveTexts(Live):
     """Each text by itself: a str, or a mapping with the text in it."""
 
-    heads = ("label", "probability")
-
     def __init__(self, estimator: Classifier) -> None:
         super().__init__(estimator)
-        self._said = _said(estimator)
+        self._estimator, self.heads = estimator, _heads(self.facts)
         self._column = str(self.facts["columns"].get("text", "text"))
 
     def answer(self, item: Any) -> Answer:
-        """{"label": .., "probability": ..}."""
+        """{"label": .., "probability": ..}; of several labels {"labels": [..], "probabilities": [..]}."""
         text = item.get(self._column, item.get("text")) if isinstance(item, Mapping) else item
         if not isinstance(text, str):
             raise DataError(
                 "no text", got=type(text).__name__, expected=f"a text, or {{'{self._column}': text}}"
             )
-        return self._said(text)
+        return _said(self._estimator, text)
 
     def forget(self) -> None:
         """Nothing is known."""
@@ -55,7 +53,7 @@ class LiveTexts(Live):
 
     def cells(self, answer: Answer) -> Sequence[Any]:
         """Label and probability."""
-        return [answer[name] for name in self.heads]
+        return _cells(answer, self.heads)
 
     def carried(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
         """Nothing."""
@@ -68,11 +66,9 @@ class LiveTexts(Live):
 class LiveSeries(Live):
     """A sequence that grows step by step; NaN, null or an empty cell is a missing value."""
 
-    heads = ("label", "probability", "steps")
-
     def __init__(self, estimator: Classifier) -> None:
         super().__init__(estimator)
-        self._said, self._classes = _said(estimator), [_plain(v) for v in estimator.classes_]
+        self._estimator, self.heads = estimator, (*_heads(self.facts), "steps")
         self._length, self._first = 0, True
         reader = self.network
         self._reader = reader if isinstance(reader, Reader) and not reader.recurrent.bidirectional else None
@@ -84,7 +80,7 @@ class LiveSeries(Live):
         """{"label": .., "probability": .., "steps": ..} of the sequence so far, or of a whole series."""
         if isinstance(item, (list, tuple, np.ndarray)) and len(item) and np.ndim(item[0]):
             values = np.array([self._step(row) for row in item], dtype=np.float32)
-            return self._said(values) | {"steps": len(values)}
+            return _said(self._estimator, values) | {"steps": len(values)}
         row = self._step(item)
         said = self._again(row) if self._stream is None else self._on(row)
         self._length += 1
@@ -106,7 +102,7 @@ class LiveSeries(Live):
 
     def cells(self, answer: Answer) -> Sequence[Any]:
         """Label, probability and how many steps they are of."""
-        return [answer[name] for name in self.heads]
+        return _cells(answer, self.heads)
 
     def carried(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
         """The states and what is pooled, or the sequence."""
@@ -148,7 +144,7 @@ class LiveSeries(Live):
                 expected=f"{LONGEST} steps at most",
                 fix="reset, or train a network with --no-bidirectional",
             )
-        said = self._said(np.array([*self._rows, row], dtype=np.float32))
+        said = _said(self._estimator, np.array([*self._rows, row], dtype=np.float32))
         self._rows.append(row)
         return said
 
@@ -171,9 +167,9 @@ class LiveSeries(Live):
             pooled = (self._kept["sum"] / (self._length + 1)).to(y.dtype)
         else:
             pooled = y
-        share = reader.head(pooled).softmax(-1)
-        best = int(share.argmax())
-        return {"label": self._classes[best], "probability": round(float(share[best]), 4)}
+        logits = reader.head(pooled)
+        shares = logits.sigmoid() if "several" in self.facts else logits.softmax(-1)
+        return self._estimator.answers(shares.cpu().numpy()[None])[0]
 
     def _weighed(self, y: Tensor, score: Tensor) -> Tensor:
         """The mean so far, weighed by the exponentials of the scores; the largest score stays out of them."""
@@ -191,21 +187,19 @@ class LiveSeries(Live):
         return f"{self.task}, a sequence of {self._length} steps"
 
 
-def _said(estimator: Classifier) -> Callable[[Any], Answer]:
+def _said(estimator: Classifier, one: Any) -> Answer:
     """What the model says of one text or series."""
-
-    def said(one: Any) -> Answer:
-        shares = estimator.predict_proba([one])[0]
-        best = int(shares.argmax())
-        label = _plain(estimator.classes_[best])
-        return {"label": label, "probability": round(float(shares[best]), 4)}
-
-    return said
+    return estimator.answers(estimator.predict_proba([one]))[0]
 
 
-def _plain(label: Any) -> Any:
-    """A label as JSON takes it."""
-    return label.item() if isinstance(label, np.generic) else label
+def _heads(facts: Mapping[str, Any]) -> tuple[str, str]:
+    return ("labels", "probabilities") if "several" in facts else ("label", "probability")
+
+
+def _cells(answer: Answer, heads: Sequence[str]) -> list[Any]:
+    """What stands under the heads; several labels in one cell, with semicolons between them."""
+    cells = [answer[name] for name in heads]
+    return [";".join(map(str, cell)) if isinstance(cell, list) else cell for cell in cells]
 
 
 def _value(value: Any, mean: float, name: str) -> float:

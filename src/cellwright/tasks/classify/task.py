@@ -1,4 +1,4 @@
-"""The classify task: a text, a gene or protein, or a series in, one of several labels out. Floor 6.
+"""The classify task: a text, a gene or protein, or a series in; one label out, or several. Floor 6.
 
 The vocabulary and the scales come from the training part alone. Refuses one class only, labels unseen in
 training, and inputs of another kind than those of training.
@@ -18,19 +18,20 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy
 
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
-from cellwright.tasks import baselines as simple
 from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.base import Estimator, Facts, Scores
-from cellwright.tasks.classify import code, genes
-from cellwright.tasks.classify.examples import Examples, as_array, from_json, normal
+from cellwright.tasks.classify import code, genes, several
+from cellwright.tasks.classify.beside import beside, of_classes
+from cellwright.tasks.classify.examples import Examples, normal
+from cellwright.tasks.classify.labels import as_array, from_json, said
 from cellwright.tasks.classify.live import LiveSeries, LiveTexts
 from cellwright.tasks.classify.read import read
+from cellwright.tasks.classify.show import shown
 from cellwright.tasks.data.split import split_examples
-from cellwright.tasks.metrics import accuracy, confusion, macro_f1, mcc
 from cellwright.tasks.networks import (
     POOLINGS,
     Bag,
@@ -47,13 +48,11 @@ from cellwright.tasks.training.settings import setting, with_default
 from cellwright.tasks.vectors import Vectors
 
 TOGETHER = 256  # examples in a batch that only predicts
-SHOWN = 10  # right and wrong predictions in a report, each
-STEPS_SHOWN = 12  # of a series in a report
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A part as numbers: the inputs, and the places of the labels among the classes [N]."""
+    """A part as numbers: the inputs, and the labels (see `code.encoded_labels`)."""
 
     inputs: Ragged
     labels: Tensor
@@ -65,8 +64,9 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
     `fit` takes X as texts, as sequences of letters, or as series (arrays [T, C] or [T] each, or one array
     [N, T, C] or [N, T]; NaN is a missing value), with y as labels (texts, numbers, true or false, tuples of
-    them); or what `read` gave; or the path of a file alone. With `bow` or `mlp` in the place of a cell the
-    order of the words is not seen (`mlp` sees a series whole, stretched to one length).
+    them; a list of them where an example has several, or 0 and 1, [N, labels]); or what `read` gave; or the
+    path of a file alone. With `bow` or `mlp` in the place of a cell the order of the words is not seen (`mlp`
+    sees a series whole, stretched to one length).
 
     >>> X = ["good film", "bad film", "a good one", "a bad one"] * 10
     >>> y = ["+", "-", "+", "-"] * 10
@@ -81,7 +81,10 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     NOT_CELLS = ("mlp", "bow")
 
     text: str = setting("", "the column of the texts; empty: guessed")
-    label: str = setting("", "the column of the labels; none: no column; empty: guessed")
+    label: str = setting(
+        "", "the column of the labels, or several of 0 and 1 (a,b,c); none: no column; empty: guessed"
+    )
+    separator: str = setting("", "what stands between several labels in a cell; empty: one label")
     tokens: str = setting(
         "auto",
         "what a text is cut into, or of which alphabet it is; auto goes by script and letters",
@@ -116,12 +119,18 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     epochs: int = with_default(Estimator, "epochs", 10)
 
     _pretrained: Vectors | None = field(init=False, default=None)
+    _several: bool = field(init=False, default=False)
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
         """The labels, in the order of `predict_proba`'s columns."""
         check_is_fitted(self, "facts_")
         return as_array([from_json(value) for value in self.facts_["labels"]])
+
+    @property
+    def watched(self) -> str:
+        """Accuracy; of several labels micro-F1."""
+        return "micro_f1" if self._several else self.SCORE
 
     def read(self, data: Any) -> Examples:
         """The examples of a file or a bundled sample, with a note; `fit`, `measure`, `predict` take them.
@@ -132,11 +141,11 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             DataError: the file cannot be used.
         """
         known: dict[str, str] | None = self.facts_["columns"] if hasattr(self, "facts_") else None
-        tokens = self._alphabet()
-        return read(data, text=self.text or None, label=self.label or None, known=known, tokens=tokens)
+        tokens, text, label = self._alphabet(), self.text or None, self.label or None
+        return read(data, text=text, label=label, separator=self.separator, known=known, tokens=tokens)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
-        """The probability of each class, [N, classes].
+        """The probability of each class, [N, classes]; of several labels each by itself.
 
         Raises:
             DataError: X is not of the kind of training.
@@ -144,20 +153,28 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         check_is_fitted(self)
         inputs = code.encoded(self.inputs(X), self.facts_, self.max_length)
         with loop.evaluating(self.network_):
-            return _probabilities(self.network_, inputs).numpy()
+            return self._probabilities(self.network_, inputs).numpy()
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable label of each, [N].
+        """The most probable label of each, [N]; of several labels a list of those that are said, [N].
 
         Raises:
             DataError: X is not of the kind of training.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        labels: npt.NDArray[Any] = self.classes_[best]
-        return labels
+        answers = self.answers(self.predict_proba(X))
+        return as_array([answer["labels" if self._several else "label"] for answer in answers])
+
+    def answers(self, shares: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
+        """What is said where `predict_proba` gives `shares`, [N, classes], in plain values.
+
+        Each is {"label": .., "probability": ..}; of several labels {"labels": [..], "probabilities": [..]}:
+        those that are at least as probable as the threshold, the most probable first.
+        """
+        names = [from_json(value) for value in self.facts_["labels"]]
+        return several.said(names, shares, self.facts_["threshold"]) if self._several else said(names, shares)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The share of right answers."""
+        """The share of right answers; of several labels micro-F1."""
         return Estimator.score(self, X, y)
 
     def way(self) -> LiveTexts | LiveSeries:
@@ -170,18 +187,17 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         part = self.inputs(X, y)
         if part.labels is None and part.source == "":
             raise DataError("there are no labels", where="y", expected="a label each", fix="give y")
+        self._several = part.several
         return part.labelled()
 
     def hold_out(self, part: Examples, share: float) -> tuple[Examples, Examples]:
-        """Each class in proportion; a class of one example stays in the rest."""
+        """Each class in proportion (an example of several counts as its rarest); one of a kind is not cut."""
         return part.split(share, self.seed)
 
     def folds(self, part: Examples, count: int) -> list[tuple[Examples, Examples]]:
         """Cross-validation: (rest, held out) for each of `count` parts, each class in proportion."""
-        labels = [str(label) for label in part.known()]
-        places = split_examples(len(part), labels, (1 / count,) * count, self.seed)
-        every = range(len(part))
-        return [(part.some(set(every) - set(held.tolist())), part.some(held)) for held in places]
+        places = split_examples(len(part), part.strata(), (1 / count,) * count, self.seed)
+        return [part.apart(held) for held in places]
 
     def learn(self, train: Examples) -> Facts:
         """The classes, and the vocabulary or the scales."""
@@ -205,12 +221,14 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
     def build(self, cell: Cell | None, facts: Facts) -> nn.Module:
         """The untrained network, with the weight of each class beside it."""
+        self._several = "several" in facts
         members = [self._network(cell, facts) for _ in range(self.ensemble)]
-        network = members[0] if len(members) == 1 else Ensemble(members)
+        network = members[0] if len(members) == 1 else Ensemble(members, several=self._several)
         if self.both_strands and "alphabet" in facts:
             network = genes.of_both_strands(network, facts)
         counts = torch.tensor(facts["counts"], dtype=torch.float32)
-        network.register_buffer("class_weight", counts.mean() / counts, persistent=False)
+        weight = several.rarity(counts, facts["several"]) if self._several else counts.mean() / counts
+        network.register_buffer("class_weight", weight, persistent=False)
         return network
 
     def encode(self, part: Examples, facts: Facts) -> Numbers:
@@ -223,10 +241,17 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         return code.Passes(feed, self.passes or code.passes(len(feed)))
 
     def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
-        """The cross-entropy with smoothed labels (Szegedy et al. 2016), weighted by class if `balance`."""
+        """The cross-entropy with smoothed labels (Szegedy et al. 2016), weighted by class if `balance`.
+
+        Of several labels the mean of each one's, without smoothing: most of them are rare.
+        """
         logits = network(self._varied(batch.x), batch.lengths)
         assert batch.y is not None
         weight = network.get_buffer("class_weight") if self.balance else None
+        if batch.y.is_floating_point():
+            marks = batch.y.expand_as(logits)
+            loss = binary_cross_entropy_with_logits(logits, marks, pos_weight=weight)
+            return loop.Loss(loss, items=len(batch.y))
         y = batch.y.expand(logits.shape[:-1]).flatten()
         loss = cross_entropy(logits.flatten(0, -2), y, weight=weight, label_smoothing=self.smoothing)
         return loop.Loss(loss, items=len(batch.y))
@@ -237,43 +262,51 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         return (reader.first(batch.x), batch.lengths) if isinstance(reader, Reader) else None
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
-        """Accuracy, macro-F1 and cross-entropy."""
-        probabilities = _probabilities(network, coded.inputs)
-        right = probabilities[torch.arange(len(coded.labels)), coded.labels]
-        scores = _scores(coded.labels.tolist(), probabilities.argmax(dim=1).tolist(), facts["kind"])
+        """Accuracy, macro-F1 and cross-entropy; of several labels see `several.scores`."""
+        shares = self._probabilities(network, coded.inputs)
+        if self._several:
+            loss = binary_cross_entropy(shares, coded.labels)
+            marks = shares.numpy() >= facts["threshold"]
+            return several.scores(coded.labels.numpy() > 0, marks) | {"loss": float(loss)}
+        right = shares[torch.arange(len(coded.labels)), coded.labels]
+        scores = of_classes(coded.labels.tolist(), shares.argmax(dim=1).tolist(), facts["kind"])
         return scores | {"loss": float(-right.clamp_min(1e-12).log().mean())}
+
+    def validate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
+        """As `evaluate`; of several labels at the threshold that would be chosen now."""
+        return self.evaluate(network, coded, self._with_threshold(network, coded, facts))
+
+    def settle(
+        self,
+        network: nn.Module,
+        facts: Facts,
+        cell: Cell | None,
+        train: Examples,
+        valid: Examples | None,
+        outcome: loop.Outcome,
+    ) -> tuple[nn.Module, Facts]:
+        """Of several labels, the threshold that is best for the validation part."""
+        if not self._several:
+            return network, facts
+        coded = None if valid is None else self.encode(valid, facts)
+        with loop.evaluating(network):
+            return network, self._with_threshold(network, coded, facts)
 
     def baselines(self, train: Examples, held: Examples) -> dict[str, Scores]:
         """The most frequent class, and a linear model: on words and pairs, letters, stretched series."""
-        facts = code.label_facts(train)
-        known = [str(k) for k in code.encoded_labels(train, facts).tolist()]
-        truth = [str(k) for k in code.encoded_labels(held, facts).tolist()]
-        if train.kind == "sequence":
-            linear = genes.linear(train, known, held)
-        elif train.kind == "text":
-            linear = simple.linear_text(train.texts, known, held.texts)
-        else:
-            linear = simple.linear_series(_filled(train), known, _filled(held))
-        said = {"majority": simple.majority(known, truth), "linear": linear}
-        return {name: _scores(truth, one, train.kind) for name, one in said.items()}
+        return beside(train, held)
 
     def examples(self, network: nn.Module, held: Examples, facts: Facts) -> dict[str, Any]:
-        """The confusion matrix, and some right and some wrong predictions."""
+        """The confusion matrix (of several labels a row for each), some right and some wrong predictions."""
         coded = self.encode(held, facts)
-        probabilities = _probabilities(network, coded.inputs)
-        surest, said = (values.tolist() for values in probabilities.max(dim=1))
-        truth, names = coded.labels.tolist(), [str(from_json(value)) for value in facts["labels"]]
-        chosen = _chosen([one == other for one, other in zip(truth, said, strict=True)])
-        shown = [
-            _shown(held, k)
-            | code.weighed(network, held.some([k]), facts, self.max_length)
-            | {"truth": names[truth[k]], "predicted": names[said[k]], "probability": round(surest[k], 4)}
-            for k in chosen
-        ]
-        matrix = confusion(
-            [str(k) for k in truth], [str(k) for k in said], [str(k) for k in range(len(names))]
-        )
-        return {"confusion": {"labels": names, "matrix": matrix.tolist()}, "predictions": shown}
+        shares = self._probabilities(network, coded.inputs)
+        claimed = shares >= facts["threshold"] if self._several else shares.argmax(dim=1)
+
+        def weighed(k: int) -> dict[str, Any]:
+            return code.weighed(network, held.some([k]), facts, self.max_length)
+
+        names = [str(from_json(value)) for value in facts["labels"]]
+        return shown(held, names, coded.labels, claimed, shares, weighed)
 
     def conflicts(self) -> Iterable[str]:
         """Clauses for settings that do not go together."""
@@ -281,6 +314,22 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             yield f"text and label must be two columns, got {self.text} for both"
         if 0 < self.max_tokens < 3:
             yield f"max_tokens must be 0 or at least 3 (two tokens are special), got {self.max_tokens}"
+
+    def _probabilities(self, network: nn.Module, inputs: Ragged) -> Tensor:
+        """The probability of each class, [N, classes], in the order of the inputs, on the CPU."""
+        device = next(network.parameters()).device
+        batches = list(Bucketed(inputs, batch_size=TOGETHER).ordered())
+        logits = torch.cat([network(b.x.to(device), b.lengths.to(device)).cpu() for b in batches])
+        shares = logits.sigmoid() if self._several else logits.softmax(dim=1)
+        return shares[torch.cat([batch.index for batch in batches]).argsort()]
+
+    def _with_threshold(self, network: nn.Module, coded: Numbers | None, facts: Facts) -> Facts:
+        if not self._several:
+            return facts
+        if coded is None:
+            return facts | {"threshold": several.HALF}
+        shares = self._probabilities(network, coded.inputs).numpy()
+        return facts | {"threshold": several.threshold(coded.labels.numpy() > 0, shares)}
 
     def _varied(self, x: Tensor) -> Tensor:
         """Series [T, B, C] that were measured a little differently; token numbers stay what they are."""
@@ -343,40 +392,3 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         return StretchedPerceptron(
             facts["channels"], facts["length"], outputs, units=self.units, dropout=self.dropout
         )
-
-
-def _probabilities(network: nn.Module, inputs: Ragged) -> Tensor:
-    """The probability of each class, [N, classes], in the order of the inputs, on the CPU."""
-    device = next(network.parameters()).device
-    batches = list(Bucketed(inputs, batch_size=TOGETHER).ordered())
-    found = torch.cat([network(b.x.to(device), b.lengths.to(device)).softmax(dim=1).cpu() for b in batches])
-    return found[torch.cat([batch.index for batch in batches]).argsort()]
-
-
-def _scores(truth: list[Any], said: list[Any], kind: str) -> Scores:
-    found = {"accuracy": accuracy(truth, said), "macro_f1": macro_f1(truth, said)}
-    return found | {"mcc": mcc(truth, said)} if kind == "sequence" else found
-
-
-def _filled(part: Examples) -> list[npt.NDArray[np.float32]]:
-    """Series without NaN, for the linear baseline: a missing value is the mean of its channel."""
-    mean = np.nanmean(np.concatenate(part.series), axis=0)
-    return [np.where(np.isnan(values), mean, values) for values in part.series]
-
-
-def _chosen(right: list[bool]) -> list[int]:
-    """The places of some wrong and some right predictions, evenly spread over the data."""
-    chosen: list[int] = []
-    for wanted in (False, True):
-        places = [k for k, is_right in enumerate(right) if is_right == wanted]
-        chosen += places[:: max(1, len(places) // SHOWN)][:SHOWN]
-    return chosen
-
-
-def _shown(part: Examples, k: int) -> dict[str, Any]:
-    if part.kind != "series":
-        return {"text": part.texts[k]}
-    values = part.series[k]
-    start = np.round(values[:STEPS_SHOWN, 0].astype(float), 3).tolist()
-    more = f"{len(values)} steps, {values.shape[1]} channels; the first begins "
-    return {"values": more + ", ".join("missing" if np.isnan(v) else f"{v:g}" for v in start)}

@@ -1,6 +1,7 @@
 """Classes: which were taken for which, and single examples right and wrong. Floor 6.
 
 confusion     {"labels": [..], "matrix": [[..], ..]}: how often label i (row) was taken for label j (column)
+by_label      [{"label", "true": how often, "said", "precision", "recall", "f1"}, ...]
 predictions   [{"text" or "values", "truth", "predicted", "probability": 0..1 | None}, ...]; with "tokens" and
               "weights" (their sum 1) each token is coloured by how much it counted
 """
@@ -98,6 +99,25 @@ def _pairs(labels: list[str], matrix: list[list[int]]) -> Markup:
         el("tbody", rows),
     )
     return el("div", el("h3", "What is taken for what"), scroll(table, "What is taken for what"))
+
+
+def by_label(data: Sequence[Mapping[str, Any]]) -> Markup:
+    """A row for each label: how often it is true, how often it was said, and how often rightly."""
+    columns = ("true", "said", "precision", "recall", "f1")
+    rows = [
+        el(
+            "tr",
+            el("th", one["label"], scope="row", dir="auto"),
+            [el("td", number(one[name]), class_="n") for name in columns[:2]],
+            [el("td", number(one[name], 3), class_="n") for name in columns[2:]],
+        )
+        for one in sorted(data, key=lambda one: -one["true"])
+    ]
+    heads = [("label", None), ("true", "n"), ("said", "n"), ("precision", "n"), ("recall", "n"), ("F1", "n")]
+    head = el("tr", [el("th", text, scope="col", class_=cls) for text, cls in heads])
+    caption = "Each label by itself, the most frequent first."
+    table = el("table", el("caption", caption), el("thead", head), el("tbody", rows))
+    return el("div", el("h3", "Label by label"), scroll(table, "Label by label"))
 
 
 def predictions(data: Sequence[Mapping[str, Any]]) -> Markup:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
-from cellwright.tasks.report.classes import confusion, predictions
+from cellwright.tasks.report.classes import by_label, confusion, predictions
 from cellwright.tasks.report.forecasts import backtest, forecasts
 from cellwright.tasks.report.looks import looked_at
 from cellwright.tasks.report.sound import heard, worst_heard
@@ -26,6 +26,7 @@ RENDERERS: dict[str, Renderer] = {
     "forecasts": forecasts,
     "backtest": backtest,
     "confusion": confusion,
+    "by_label": by_label,
     "predictions": predictions,
     "chunks": chunks,
     "tagged": tagged,

@@ -22,6 +22,7 @@ NAMES = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "mcc": "MCC",
+    "micro_f1": "micro-F1",
     "f1": "F1",
     "intent_accuracy": "accuracy of intents",
     "mae": "MAE",
