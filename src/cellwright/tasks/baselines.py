@@ -217,10 +217,10 @@ def _fit_predict(
 ) -> Said:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline stopped early is still a baseline
-        if isinstance(labels, list):
-            model.fit(train, np.asarray(labels, dtype=object))
-            return [str(label) for label in model.predict(test)]
-        return _each_label(model, train, labels, test)
+        if isinstance(labels, np.ndarray):
+            return _each_label(model, train, labels, test)
+        model.fit(train, np.asarray(labels, dtype=object))
+        return [str(label) for label in model.predict(test)]
 
 
 def _each_label(

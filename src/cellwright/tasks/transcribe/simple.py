@@ -25,7 +25,7 @@ def said(train: Features, texts: Sequence[str], held: Features) -> dict[str, lis
     found = {"most_frequent": baselines.majority(texts, [""] * len(held))}
     counts = Counter(texts)
     if 1 < len(counts) <= min(CLOSED, len(texts) // 2):
-        return found | {"linear": baselines.linear_series(train, texts, held, TIMES)}
+        return found | {"linear": baselines.linear_series(train, list(texts), held, TIMES)}
     nearest = KNeighborsClassifier(1).fit(baselines.resampled(train, TIMES), np.arange(len(texts)))
     places = nearest.predict(baselines.resampled(held, TIMES)).tolist()
     return found | {"nearest": [texts[k] for k in places]}
