@@ -42,8 +42,9 @@ no more were wrong than its text allows (none, but for the product); a sum or a 
 {ERROR}, a class if any class is off by more than {CLASS_ERROR}. Then {TESTED:,} new sequences test it. No
 sequence comes twice.
 
-What is not as in 1997: Adam with steps clipped to a norm of 1, {TOGETHER} sequences a step, where the paper
-has stochastic descent with a step of 0.1 to 0.5, one sequence at a time; {UNITS} units, where it has four to
+What is not as in 1997: Adam with gradients clipped to a norm of 1, {TOGETHER} sequences a step, and the step
+smaller once less than a tenth of the answers is wrong; the paper has stochastic descent with a step of 0.1 to
+0.5, one sequence at a time; {UNITS} units, where it has four to
 six cells; a linear answer, of classes a softmax with cross-entropy. The errors are the same measure; the
 counts of sequences tell what an LSTM takes today, not whose is better. Copying is of Arjovsky, Shah & Bengio
 2016, who give curves and no table: here a sequence is right if all ten letters are, and training ends at 1 %

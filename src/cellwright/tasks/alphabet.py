@@ -87,18 +87,19 @@ class Alphabet:
         """
         return np.array([self.places[letter] for letter in text.upper()], dtype=np.int64)
 
-    def checked(self, text: str, where: Callable[[int], str]) -> str:
-        """The text as it is read: in capitals, a stop at its very end left out.
+    def checked(self, text: str, where: Callable[[int], str], *, stop: bool = True) -> str:
+        """The text as it is read: in capitals, a stop at the very end of a protein left out.
 
         Args:
             text: letters.
             where: the place of a letter, counted from 0, for the message.
+            stop: whether a protein may end in one.
 
         Raises:
             DataError: a letter that is not of the alphabet.
         """
         letters = "".join(letter.upper() if letter.isascii() else letter for letter in text)
-        if self.name == "protein":
+        if stop and self.name == "protein":
             letters = letters.removesuffix("*")
         for k, letter in enumerate(letters):
             if letter not in self.places:

@@ -5,6 +5,7 @@
     lines       `NAME.in`: a sentence in a line, its tokens between blanks; `NAME.out` beside it has the tags,
                 `NAME.label` an intent for each sentence
     JSON Lines  `.jsonl`: {"tokens": [..], "tags": [..], "intent": ".."}
+    tables      `.csv`, `.parquet`, and FASTA: sequences of letters (see `residues`)
 
 All may be packed (`.gz`). Refuses lines with another number of columns, columns that are not there, and
 parallel files that differ in length, naming file and line.
@@ -22,6 +23,7 @@ from typing import Any
 from cellwright.errors import DataError
 from cellwright.tasks.data.roles import NO_COLUMN, find_column
 from cellwright.tasks.data.source import Source, file_of, format_of, read_utf8, resolve, shown
+from cellwright.tasks.tag.residues import TABLES, fasta_pair, read_records, read_rows
 from cellwright.tasks.tag.sentences import Sentences
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -42,6 +44,7 @@ class Wanted:
     label: str = ""
     features: tuple[str, ...] = ()
     known: Mapping[str, str] | None = None
+    tokens: str = "auto"
 
     def role(self, name: str, guessed: str) -> str:
         """What was asked for, else what training had, else the guess."""
@@ -64,10 +67,13 @@ def read(path: Any, wanted: Wanted) -> Sentences:
     Raises:
         DataError: what the formats refuse; no sentence at all.
     """
-    source = resolve(path)
-    file = file_of(source)
-    how = _FORMATS.get(format_of(file), _columns)
-    found = how(source, file, wanted)
+    if files := fasta_pair(path):
+        source, found = resolve(files[0]), read_records(files, wanted.tokens)
+    else:
+        source = resolve(path)
+        file = file_of(source)
+        how = _FORMATS.get(format_of(file), _columns)
+        found = how(source, file, wanted)
     note = f"{len(found):,} sentences, {sum(map(len, found.tokens)):,} tokens; {_described(found, wanted)}"
     return replace(found, note=f"{source.notice}; {note}" if source.notice else note, source=shown(source))
 
@@ -78,6 +84,13 @@ def _described(found: Sentences, wanted: Wanted) -> str:
     guessed = [name for name in roles if not asked.get(name) and not wanted.known]
     said = ", ".join(f"{name} = {column}" for name, column in roles.items())
     return f"{said} (guessed; set {', '.join(f'--{name}' for name in guessed)})" if guessed else said
+
+
+def _rows(source: Source, file: Path, wanted: Wanted) -> Sentences:
+    features = wanted.features or tuple(filter(None, (wanted.known or {}).get("features", "").split(",")))
+    needed = wanted.known is None or bool(wanted.label)  # a trained model may meet a table without tags
+    roles = wanted.role("text", ""), wanted.role("label", "")
+    return read_rows(source, roles, features, wanted.tokens, needed=needed)
 
 
 def _columns(source: Source, file: Path, wanted: Wanted) -> Sentences:
@@ -288,4 +301,5 @@ _FORMATS: Mapping[str, Callable[[Source, Path, Wanted], Sentences]] = {
     ".conllu": _conllu,
     ".in": _parallel,
     ".jsonl": _json_lines,
+    **dict.fromkeys(TABLES, _rows),
 }

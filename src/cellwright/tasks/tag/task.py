@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
 from cellwright.nn import CRF
+from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.metrics import accuracy, confusion
 from cellwright.tasks.tag import code, score
@@ -70,6 +71,11 @@ class Tagger(Estimator[Sentences, Coded]):
     )
     label: str = setting("", "the column of the tags; none: no column; empty: guessed")
     features: str = setting("", "further columns that the network reads, separated by commas")
+    tokens: str = setting(
+        "auto",
+        "letters of the sequences of a table or FASTA; auto recognises them",
+        choices=("auto", "any", *ALPHABETS),
+    )
     scheme: str = setting(
         "auto", "how tags mark chunks; none: they do not", choices=("auto", *schemes.SCHEMES, schemes.NONE)
     )
@@ -106,7 +112,7 @@ class Tagger(Estimator[Sentences, Coded]):
             return data
         known = self.facts_["columns"] if hasattr(self, "facts_") else None
         columns = tuple(name.strip() for name in self.features.split(",") if name.strip())
-        return self._schemed(read(data, Wanted(self.text, self.label, columns, known)))
+        return self._schemed(read(data, Wanted(self.text, self.label, columns, known, self.tokens)))
 
     def take(self, X: Any, y: Any = None, intents: Any = None) -> Sentences:
         """Sentences with tags, the tags legal in their scheme."""
