@@ -60,6 +60,7 @@ _LAZY = {
     "explain": "cellwright.runtime.choose:explain",
     "Stream": "cellwright.stream:Stream",
     "Answerer": "cellwright.tasks.answer.task:Answerer",
+    "Captioner": "cellwright.tasks.caption.task:Captioner",
     "Classifier": "cellwright.tasks.classify.task:Classifier",
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from cellwright.runtime.choose import explain
     from cellwright.stream import Stream
     from cellwright.tasks.answer.task import Answerer
+    from cellwright.tasks.caption.task import Captioner
     from cellwright.tasks.classify.task import Classifier
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
@@ -96,7 +98,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Answerer", "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster",
+    "Answerer", "Captioner", "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster",
     "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream",
     "Tagger", "Transcriber", "Translator", "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",

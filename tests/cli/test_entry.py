@@ -10,7 +10,7 @@ import pytest
 
 from cellwright import cli
 from cellwright.cli import show as show_verb
-from cellwright.cli.verbs import LATER_TASKS, TASKS, VERBS
+from cellwright.cli.verbs import TASKS, VERBS
 from cellwright.errors import DataError, Interrupted
 from cellwright.tasks import load
 
@@ -60,7 +60,6 @@ def test_every_verb_has_its_file_and_every_file_of_a_verb_its_row() -> None:
 
 def test_the_tasks_are_those_of_the_estimators() -> None:
     assert {row.name for row in TASKS} == set(load.TASKS)
-    assert not set(LATER_TASKS) & set(load.TASKS)
 
 
 def test_task_help_shows_the_settings_of_that_task_only(call) -> None:

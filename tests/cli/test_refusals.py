@@ -179,7 +179,6 @@ SETTINGS = (
 WORDS = (
     Refusal("unknown verb", "trian classify texts.csv", ("no such verb", "trian", "did you mean train?")),
     Refusal("unknown task", "train clasify texts.csv", ("no such task", "clasify", "did you mean classify?")),
-    Refusal("a task of later", "train caption a.csv", ("the task caption is not in this version yet", "forecast, classify, tag, generate, answer, transcribe, translate")),
     Refusal("no task", "train", ("the task is missing", "forecast, classify, tag, generate")),
     Refusal("options before the task", "train --units 4 classify texts.csv", ("the task comes before the options", "--units")),
     Refusal("no data", "train classify", ("missing argument 'DATA'",)),

@@ -22,6 +22,7 @@ from cellwright.tasks.training.settings import fields
 COLUMNS = (
     *("text", "label", "time", "source", "target", "covariates", "series", "static", "holidays"),
     *("gaps", "duplicates", "story", "question", "answer", "transcripts", "file"),
+    *("features", "image", "caption"),
 )
 GENERAL = "Network and training"
 GENERAL_SETTINGS = frozenset(field.name for field in fields(Estimator))

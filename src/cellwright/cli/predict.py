@@ -108,8 +108,15 @@ def _transcripts(estimator: Any, material: Any) -> list[Row]:
     return [{"file": one.name, "text": text} for one, text in said]
 
 
+def _captions(estimator: Any, material: Any) -> list[Row]:
+    """One row for each picture."""
+    said = estimator.predict(material)
+    return [{"image": name, "caption": one} for name, one in zip(material.names, said, strict=True)]
+
+
 ROWS: Mapping[str, Callable[[Any, Any], list[Row]]] = {
     "answer": _answers,
+    "caption": _captions,
     "classify": _classes,
     "forecast": _future,
     "tag": _tags,

@@ -65,9 +65,9 @@ TASKS = (
     Row("answer", "answers to questions about stories (bAbI's format, or three columns)"),
     Row("transcribe", "what is said in recordings (a folder or zip of WAVs, and a table of transcripts)"),
     Row("translate", "sentences of another language (two files of lines, or two columns)"),
+    Row("caption", "a sentence about a picture or a clip (images or features, and a table of captions)"),
 )
 WITH_TASK = ("train", "compare", "tune")
-LATER_TASKS = ("caption",)
 ABOUT = "Recurrent networks from their textbook equations: train on your own data file, look inside, predict."
 
 
@@ -75,12 +75,12 @@ def find(arguments: list[str]) -> Command:
     """The command that the arguments begin with.
 
     Raises:
-        SettingError: no such verb or task, or one of a later version.
+        SettingError: no such verb or task.
     """
     if not arguments or arguments[0] in HELP:
         return Command("cellwright", ABOUT, ["--help"], rows=VERBS)
     name = "version" if arguments[0] == "--version" else arguments[0]
-    verb, rest = _row("verb", name, VERBS, (), "cellwright --help"), arguments[1:]
+    verb, rest = _row("verb", name, VERBS, "cellwright --help"), arguments[1:]
     typed = f"cellwright {verb.name}"
     if verb.name not in WITH_TASK:
         return _built(verb, typed, rest)
@@ -90,17 +90,14 @@ def find(arguments: list[str]) -> Command:
         raise SettingError(
             "the task is missing", expected=", ".join(row.name for row in TASKS), fix=f"see {typed} -h"
         )
-    task = _row("task", rest[0], TASKS, LATER_TASKS, f"{typed} --help")
+    task = _row("task", rest[0], TASKS, f"{typed} --help")
     return _built(verb, f"{typed} {task.name}", rest[1:], task.name)
 
 
-def _row(kind: str, name: str, rows: tuple[Row, ...], later: tuple[str, ...], hint: str) -> Row:
+def _row(kind: str, name: str, rows: tuple[Row, ...], hint: str) -> Row:
     for row in rows:
         if row.name == name:
             return row
-    if name in later:
-        known = ", ".join(row.name for row in rows)
-        raise SettingError(f"the {kind} {name} is not in this version yet", expected=known)
     if name.startswith("-") and kind == "task":
         raise SettingError("the task comes before the options", got=name, fix=f"see {hint}")
     raise unknown("option" if name.startswith("-") else kind, name, [row.name for row in rows], f"see {hint}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TASKS = {
     "answer": "cellwright.tasks.answer.task:Answerer",
+    "caption": "cellwright.tasks.caption.task:Captioner",
     "classify": "cellwright.tasks.classify.task:Classifier",
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",

@@ -107,7 +107,7 @@ def _filled(series: npt.NDArray[np.float64], where: str) -> Series:
 
 
 def _from_npz(file: Path) -> ts.Parsed:
-    arrays = _arrays(file)
+    arrays = arrays_of(file)
     x = _numbers(arrays, "x", file)
     if x is None or x.ndim not in (2, 3) or 0 in x.shape:
         got = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items()) or "no arrays"
@@ -126,7 +126,12 @@ def _from_npz(file: Path) -> ts.Parsed:
     return ts.Parsed(inputs, labels, channels, "labels from y" if labels else "no labels")
 
 
-def _arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
+def arrays_of(file: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file by name.
+
+    Raises:
+        DataError: it does not read, or holds pickled objects, which are never loaded.
+    """
     raw = read_bytes(file)
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:

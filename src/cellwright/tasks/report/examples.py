@@ -12,6 +12,7 @@ from typing import Any
 
 from cellwright.page.markup import Markup, el
 from cellwright.page.shell import section
+from cellwright.tasks.report.captions import captions
 from cellwright.tasks.report.classes import by_label, confusion, predictions
 from cellwright.tasks.report.forecasts import backtest, forecasts
 from cellwright.tasks.report.looks import looked_at
@@ -33,6 +34,7 @@ RENDERERS: dict[str, Renderer] = {
     "texts": texts,
     "expected_next": expected_next,
     "translations": translations,
+    "captions": captions,
     "looked_at": looked_at,
     "alignments": alignments,
     "heard": heard,

@@ -36,6 +36,9 @@ NAMES = {
     "bpc": "bits per character",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "cider": "CIDEr-D",
+    "bleu_1": "BLEU-1",
+    "shuffled_cider": "CIDEr-D of shuffled pictures",
 }
 
 

@@ -9,9 +9,10 @@ from cellwright.nn import Recurrent
 from cellwright.nn.attention import Memory
 from cellwright.tasks.networks import Embedding
 from cellwright.tasks.speaker import Speaker
+from cellwright.tasks.telling import Teller
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Teller):
     """Sutskever et al. 2014 with attention (Bahdanau et al. 2015).
 
     m_1 .. m_S = recurrent(E x_1 .. E x_S), in both directions;   then a `Speaker` over the memory m

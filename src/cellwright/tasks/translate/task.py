@@ -20,9 +20,10 @@ from cellwright.nn.attention import ATTENTIONS
 from cellwright.nn.decoder import FEEDS
 from cellwright.tasks import overlap
 from cellwright.tasks.base import Estimator, Facts, Scores
-from cellwright.tasks.beam import Beam, search
+from cellwright.tasks.beam import Beam
 from cellwright.tasks.metrics import perplexity
-from cellwright.tasks.pieces import END, Pieces
+from cellwright.tasks.pieces import Pieces
+from cellwright.tasks.telling import STOP, looked, loss, mean_loss, told, with_ends
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -35,7 +36,6 @@ from cellwright.tasks.translate.simple import word_by_word
 TOGETHER = 100  # sentences translated at a time
 SHOWN = 8  # translations in a report; of half as many the alignment too
 LETTERS = 150  # of a sentence whose alignment is drawn
-STOP = "⏹"  # stands for the end of a sentence
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ class Translator(Estimator[Pairs, Numbers]):
 
     def encode(self, part: Pairs, facts: Facts) -> Numbers:
         """The numbers of the pieces, with the end of each sentence."""
-        sources = _with_ends(Pieces.from_json(facts["source"]), part.sources, self.max_length)
-        targets = _with_ends(Pieces.from_json(facts["target"]), part.known(), self.max_length)
+        sources = with_ends(Pieces.from_json(facts["source"]), part.sources, self.max_length)
+        targets = with_ends(Pieces.from_json(facts["target"]), part.known(), self.max_length)
         return Numbers(Ragged(sources), Ragged(targets), part)
 
     def feed(self, coded: Numbers) -> loop.Feed:
@@ -188,11 +188,8 @@ class Translator(Estimator[Pairs, Numbers]):
 
     def loss(self, network: nn.Module, batch: Padded, state: loop.State | None) -> loop.Loss:
         """The cross-entropy of the pieces with smoothed certainty, by teacher forcing."""
-        model = cast(EncoderDecoder, network)
-        assert batch.y is not None
-        assert batch.y_lengths is not None
-        nats = model.speaker.nats(model.read(batch.x, batch.lengths), batch.y, self.smoothing)
-        return loop.Loss(nats, items=int(batch.y_lengths.sum()))
+        nats, items = loss(cast(EncoderDecoder, network), batch, self.smoothing)
+        return loop.Loss(nats, items=items)
 
     def reads(self, network: nn.Module, batch: Padded) -> tuple[Tensor, Tensor | None] | None:
         """The vectors of the sentence's pieces."""
@@ -239,7 +236,8 @@ class Translator(Estimator[Pairs, Numbers]):
     def _scored(self, network: nn.Module, coded: Numbers, facts: Facts, beam: Beam) -> Scores:
         model = cast(EncoderDecoder, network)
         said = self._said(model, coded.pairs.sources, facts, beam)
-        nats = _nats(model, coded)
+        feed = Bucketed(coded.sources, coded.targets, batch_size=TOGETHER)
+        nats = mean_loss(model, feed.ordered())
         scores = _overlaps(said, coded.pairs.known(), facts["bleu"])
         return scores | {"perplexity": perplexity(nats), "loss": nats}
 
@@ -252,14 +250,12 @@ class Translator(Estimator[Pairs, Numbers]):
         said = [""] * len(sources)
         if not full:
             return said
-        coded = Ragged(_with_ends(reading, [sources[k] for k in full], self.max_length))
-        device = next(network.parameters()).device
-        for batch in Bucketed(coded, batch_size=TOGETHER).ordered():
-            part = batch.to(device)
-            longest = 2 * part.lengths + 10
-            found = search(network.speaker, network.read(part.x, part.lengths), longest, beam or self._beam())
-            for place, one in zip(batch.index.tolist(), found, strict=True):
-                said[full[place]] = writing.decode(one.tokens)
+        coded = Ragged(with_ends(reading, [sources[k] for k in full], self.max_length))
+        feed = Bucketed(coded, batch_size=TOGETHER)
+        longest = [2 * length + 10 for length in coded.lengths.tolist()]
+        found = told(network, feed.ordered(), longest, beam or self._beam(), writing)
+        for place, one in zip(full, found, strict=True):
+            said[place] = one
         return said
 
     def _beam(self) -> Beam:
@@ -270,41 +266,14 @@ class Translator(Estimator[Pairs, Numbers]):
     ) -> list[dict[str, Any]]:
         """Attention's weights, when these translations are read back piece by piece."""
         reading, writing = Pieces.from_json(facts["source"]), Pieces.from_json(facts["target"])
-        device, drawn = next(network.parameters()).device, []
+        drawn = []
         for source, text in zip(sources, said, strict=True):
-            x, y = (
-                torch.tensor(_with_ends(pieces, [one], self.max_length)[0], device=device).unsqueeze(1)
+            (x,), (y,) = (
+                with_ends(pieces, [one], self.max_length)
                 for pieces, one in ((reading, source), (writing, text))
             )
-            memory = network.read(x, torch.tensor([len(x)], device=device))
-            weights = network.speaker.weights(memory, y)[:, 0]
-            drawn.append(
-                {
-                    "read": [*reading.shown(x[:, 0].tolist()), STOP],
-                    "said": [*writing.shown(y[:, 0].tolist()), STOP],
-                    "weights": [[round(float(v), 4) for v in row] for row in weights],
-                }
-            )
+            drawn.append({"read": [*reading.shown(x), STOP], **looked(network, torch.tensor(x), y, writing)})
         return drawn
-
-
-def _with_ends(pieces: Pieces, texts: Sequence[str], longest: int) -> list[list[int]]:
-    """The numbers of each text, cut where it is too long, and the end."""
-    return [[*numbers[: longest - 1], END] for numbers in pieces.encode_all(texts)]
-
-
-def _nats(network: EncoderDecoder, coded: Numbers) -> float:
-    """The mean negative log probability of a piece, the ends among them."""
-    device = next(network.parameters()).device
-    total = count = 0.0
-    for batch in Bucketed(coded.sources, coded.targets, batch_size=TOGETHER).ordered():
-        part = batch.to(device)
-        assert part.y is not None
-        assert part.y_lengths is not None
-        items = int(part.y_lengths.sum())
-        total += items * float(network.speaker.nats(network.read(part.x, part.lengths), part.y))
-        count += items
-    return total / count
 
 
 def _overlaps(said: Sequence[str], wanted: Sequence[str], cut: str) -> Scores:
