@@ -72,8 +72,11 @@ class Recurrent(Layer):
         frame = make_frame(cell, input_size, hidden_size, num_layers, bidirectional, merge)
         super().__init__(frame, batch_first, dropout, backend, checkpoint)
         self.init = init
+        self._places: dict[tuple[int, bool], list[tuple[str, str]]] = {}
         for layer in range(self.num_layers):
             for reverse in range(self.directions):
+                names = [node.name for node in frame.cells[layer].graph.parameters]
+                self._places[layer, bool(reverse)] = [(n, _name(n, layer, bool(reverse))) for n in names]
                 for node in frame.cells[layer].graph.parameters:
                     shape = [dim.evaluate(self.sizes(layer)) for dim in node.shape]
                     weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
@@ -95,8 +98,12 @@ class Recurrent(Layer):
         >>> Recurrent("lstm", 3, 5).weights(0)["U_f"].shape
         torch.Size([5, 5])
         """
-        nodes = self.frame.cells[layer].graph.parameters
-        return {n.name: getattr(self, _name(n.name, layer, reverse)) for n in nodes}
+        own, found = self._parameters, {}
+        for name, place in self._places[layer, reverse]:
+            # As getattr finds it, only sooner; what is parametrised is not there.
+            weight = own.get(place)
+            found[name] = getattr(self, place) if weight is None else weight
+        return found
 
     @overload
     def forward(

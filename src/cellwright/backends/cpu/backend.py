@@ -7,6 +7,7 @@ compiler.
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from functools import lru_cache
 
 import torch
@@ -40,7 +41,7 @@ def run(plan: Plan, call: Call) -> Outcome:
     """Run the emitted kernel; gradients flow to everything in the call."""
     built = built_for(plan, call)
     assert isinstance(built, Kernel)
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext():
         given = given_of(built.program, call, sizes_of(built.program, call))
         if call.record or call.into is not None:
             found = forward(built, given, False, call.into)

@@ -19,6 +19,7 @@ from cellwright.backends.cpu.emit import emit
 from cellwright.backends.cpu.loops import FIXED, NUMBERS
 from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.names import field, word
+from cellwright.backends.cpu.rows import order
 from cellwright.backends.cpu.toolchain import library
 from cellwright.backends.cpu.widths import Widths, read_sizes, sources, widths
 from cellwright.compiler.graph import Graph
@@ -340,7 +341,7 @@ def _call(
 ) -> None:
     """`how`: the cut, the widths, steps per chunk, and whether what the way back needs is kept."""
     (run, w, chunk, keep), like = how, given.starts[0]
-    rows, lengths = _order(given, 1 if run.together else run.threads)
+    rows, lengths = order(given.lengths, run.batch, 1 if run.together else run.threads)
     numbers = k.numbers(
         *(
             run.steps,
@@ -359,41 +360,24 @@ def _call(
     pointers[:FIXED] = [None if v is None else v.data_ptr() for v in (rows, lengths, resets)]
     needs = NEEDS()
     k.needs[name](numbers, pointers, needs)
-    piles = needs[1] if run.together else run.threads * needs[1]
-    sizes = {"panels": needs[0], "piles": piles, "room": run.threads * needs[2]}
-    sizes |= {"scratch": run.batch * w.scratch[name]}
-    # One block for all that ends with the call; each part begins at a cache line.
-    ends = list(accumulate(-(-size // 16) * 16 for size in sizes.values()))
-    work = _new((ends[-1],), like)
-    arrays.update(zip(sizes, work.tensor_split(ends[:-1]), strict=True))
     listed = run.threads if run.together else 1
-    arrays["marks"] = torch.empty(listed * chunk * run.batch, dtype=torch.int32)
-    arrays["gate"] = torch.zeros(16, dtype=torch.int64)
-    values = [arrays.get(a) for a in k.arrays[name]]
-    pointers[FIXED:] = [None if v is None else v.data_ptr() for v in values]
+    sizes = {
+        "panels": needs[0],
+        "piles": needs[1] if run.together else run.threads * needs[1],
+        "room": run.threads * needs[2],
+        "scratch": run.batch * w.scratch[name],
+        # Four bytes each, no more than a real has.
+        "marks": listed * chunk * run.batch,
+    }
+    # One block for all that ends with the call; each part begins at a cache line.
+    starts = list(accumulate((-(-size // 16) * 16 for size in sizes.values()), initial=0))
+    work = _new((starts[-1],), like)
+    base, each = work.data_ptr(), like.element_size()
+    gate = torch.zeros(16, dtype=torch.int64) if run.together else None
+    arrays["gate"] = gate
+    places = {part: base + each * start for part, start in zip(sizes, starts, strict=False)}
+    pointers[FIXED:] = [
+        places[a] if a in places else None if (v := arrays.get(a)) is None else v.data_ptr()
+        for a in k.arrays[name]
+    ]
     k.entries[name](numbers, pointers, k.run, k.run_together)
-
-
-def _order(given: Given, threads: int) -> tuple[Tensor, Tensor | None]:
-    """The rows as threads take them, each its longest first."""
-    batch = given.starts[0].shape[0]
-    if given.lengths is None:
-        return torch.arange(batch, dtype=torch.int32), None
-    order = given.lengths.argsort(descending=True, stable=True).to(torch.int32)
-    bounds = [batch * part // threads for part in range(threads + 1)]
-    pieces = _dealt(order, bounds) if threads > 1 else [order]
-    return torch.cat(pieces), given.lengths.contiguous()
-
-
-def _dealt(order: Tensor, bounds: list[int]) -> list[Tensor]:
-    """Long and short sequences shared out evenly: thread p gets every n-th, and the counts of `bounds`."""
-    threads = len(bounds) - 1
-    hands: list[list[int]] = [[] for _ in range(threads)]
-    room = [bounds[p + 1] - bounds[p] for p in range(threads)]
-    turn = 0
-    for row in order.tolist():
-        while len(hands[turn % threads]) == room[turn % threads]:
-            turn += 1
-        hands[turn % threads].append(row)
-        turn += 1
-    return [torch.tensor(hand, dtype=torch.int32) for hand in hands]
