@@ -189,7 +189,8 @@ def _generate(estimator: Any, data: str, row: int) -> Inside:
 
 
 def _tag(estimator: Any, data: str, row: int) -> Inside:
-    facts, network = estimator.facts_, estimator.network_
+    facts = estimator.facts_
+    network: Any = within(estimator.network_)
     if _is_text(data):
         part = tag_sentences([LiveSentences(estimator).tokens(data)])
     else:

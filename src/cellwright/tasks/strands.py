@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwright.tasks.alphabet import FIRST, Alphabet
-from cellwright.tasks.networks import PAD, UNKNOWN, Ensemble, averaged
+from cellwright.tasks.networks import PAD, UNKNOWN, averaged
 
 
 class Letters(nn.Module):
@@ -100,8 +100,8 @@ class BothStrands(nn.Module):
 
 def within(network: nn.Module) -> nn.Module:
     """The network that reads: the first member of one that averages several."""
-    while isinstance(network, (BothStrands, Ensemble)):
-        network = network.members[0]
+    while isinstance(members := getattr(network, "members", None), nn.ModuleList):
+        network = members[0]
     return network
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import cellwright as cw
 from cellwright.errors import DataError
+from cellwright.tasks.tag import code
+from cellwright.tasks.tag.code import Sides
 from cellwright.tasks.tag.read import Wanted, read
 
 TABLE = "id,sequence,structure,near\n1,MKVLAAGIVGLCA,CCHHHHHHHHCCC,0000000000001\n2,MKXLA,CCCCC,00000\n"
@@ -83,3 +86,24 @@ def test_refusals(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(DataError) as caught:
         cw.Tagger(label="folds" if name == "column" else "").read(data)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("crf", [True, False])
+def test_an_ensemble_scores_paths_by_the_mean(crf: bool, tmp_path: Path) -> None:
+    """Scores and transitions are means, so is every path's score; a member is what is looked into."""
+    rows = "ACDEFACDEF,HECHEHECHE\nCDEFA,ECHEH\n" * 3
+    model = cw.Tagger(units=8, embedding=8, character_units=0, epochs=1, ensemble=2, crf=crf, valid=0)
+    model.fit(model.read(put(tmp_path, "a.csv", f"sequence,structure\n{rows}")))
+    network = model.network_.eval()
+    first, second = network.members
+    assert not torch.equal(first.head.weight, second.head.weight)
+    batch = next(Sides(code.encoded(model.read(tmp_path / "a.csv"), model.facts_), batch_size=9).ordered())
+    with torch.no_grad():
+        own = [(member(batch)[0], member.crf) for member in (first, second)]
+        (mean, _), field = network(batch), network.crf
+        paths = [field._score(x, batch.tags, batch.lengths) for x, field in own]
+        assert torch.allclose(mean, (own[0][0] + own[1][0]) / 2, atol=1e-6)
+        together = field._score(mean, batch.tags, batch.lengths)
+        assert torch.allclose(together, (paths[0] + paths[1]) / 2, atol=1e-5)
+    assert cw.Stream(model).push("ACDEF")["tags"] == model.predict([list("ACDEF")])[0]
+    assert model.inside("ACDEF").steps == tuple("ACDEF")

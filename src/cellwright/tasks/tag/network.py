@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -104,27 +108,85 @@ class TagNetwork(nn.Module):
 
         Sentences with a tag that training has not seen have no part in it.
         """
-        scores, about = self(batch)
-        assert batch.tags is not None
-        real = torch.arange(len(scores), device=scores.device)[:, None] < batch.lengths
-        whole = ((batch.tags != NO_TAG) | ~real).all(0)
-        tags, count = batch.tags.clamp_min(0), int(batch.lengths[whole].sum())
-        if self.alone:
-            lost = cross_entropy(scores.flatten(0, 1), tags.flatten(), reduction="none").view_as(tags) * real
-            tagging = lost.sum(0)[whole].sum()
-        else:
-            tagging = -self.crf(scores, tags, batch.lengths)[whole].sum()
-        if about is None or batch.intents is None:
-            return tagging, None, count
-        return tagging, cross_entropy(about, batch.intents, ignore_index=NO_TAG, reduction="sum"), count
+        return _nats(self(batch), self.field, batch)
 
     def answer(self, batch: Batch, *, sure: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """The best tags [T, B], if asked how probable each is [T, B], the probabilities of intents [B, N]."""
-        scores, about = self(batch)
-        # Without learnt transitions the field still knows which are legal.
-        tags = self.crf.decode(scores, batch.lengths)
-        shares = None
-        if sure:
-            every = self.crf.marginals(scores, batch.lengths)
-            shares = every.gather(2, tags.clamp_min(0).unsqueeze(-1)).squeeze(-1)
-        return tags, shares, None if about is None else about.softmax(-1)
+        return _answer(self(batch), self.crf, batch, sure)
+
+    @property
+    def field(self) -> CRF | None:
+        """What chooses the tags together; None where each is learnt by itself."""
+        return None if self.alone else self.crf
+
+
+class TagEnsemble(nn.Module):
+    """Networks of different beginnings, each taught as if alone; a path's score is the mean of theirs."""
+
+    def __init__(self, members: Sequence[TagNetwork]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def first(self, batch: Batch) -> Tensor:
+        """What the recurrent layer of the first one reads, [T, B, I]."""
+        return self._each()[0].first(batch)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The mean scores of the tags [T, B, K], and of the intents [B, N] where there are any."""
+        scores, about = zip(*(member(batch) for member in self._each()), strict=True)
+        return torch.stack(scores).mean(0), None if about[0] is None else torch.stack(about).mean(0)
+
+    def nats(self, batch: Batch) -> tuple[Tensor, Tensor | None, int]:
+        """As of a member: in training the mean of what each gets, else what the mean scores get."""
+        if not self.training:
+            return _nats(self(batch), None if self._each()[0].alone else self.crf, batch)
+        tagging, about, counts = zip(*(member.nats(batch) for member in self._each()), strict=True)
+        both = (None if values[0] is None else torch.stack(values).mean(0) for values in (tagging, about))
+        return (*both, counts[0])
+
+    def answer(self, batch: Batch, *, sure: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """As of a member, by the mean scores."""
+        return _answer(self(batch), self.crf, batch, sure)
+
+    @property
+    def crf(self) -> CRF:
+        """The mean of the members' fields."""
+        fields = [member.crf for member in self._each()]
+        mean = copy.deepcopy(fields[0])
+        with torch.no_grad():
+            for name, weight in mean.named_parameters():
+                weight.copy_(torch.stack([field.get_parameter(name) for field in fields]).mean(0))
+        return mean
+
+    def _each(self) -> list[TagNetwork]:
+        return [cast(TagNetwork, member) for member in self.members]
+
+
+Said = tuple[Tensor, "Tensor | None"]
+
+
+def _nats(said: Said, field: CRF | None, batch: Batch) -> tuple[Tensor, Tensor | None, int]:
+    scores, about = said
+    assert batch.tags is not None
+    real = torch.arange(len(scores), device=scores.device)[:, None] < batch.lengths
+    whole = ((batch.tags != NO_TAG) | ~real).all(0)
+    tags, count = batch.tags.clamp_min(0), int(batch.lengths[whole].sum())
+    if field is None:
+        lost = cross_entropy(scores.flatten(0, 1), tags.flatten(), reduction="none").view_as(tags) * real
+        tagging = lost.sum(0)[whole].sum()
+    else:
+        tagging = -field(scores, tags, batch.lengths)[whole].sum()
+    if about is None or batch.intents is None:
+        return tagging, None, count
+    return tagging, cross_entropy(about, batch.intents, ignore_index=NO_TAG, reduction="sum"), count
+
+
+def _answer(said: Said, field: CRF, batch: Batch, sure: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    scores, about = said
+    # Without learnt transitions the field still knows which are legal.
+    tags = field.decode(scores, batch.lengths)
+    shares = None
+    if sure:
+        every = field.marginals(scores, batch.lengths)
+        shares = every.gather(2, tags.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    return tags, shares, None if about is None else about.softmax(-1)

@@ -25,7 +25,7 @@ from cellwright.tasks.tag import code, score
 from cellwright.tasks.tag import scheme as schemes
 from cellwright.tasks.tag.code import Batch, Coded, Sides
 from cellwright.tasks.tag.live import LiveSentences
-from cellwright.tasks.tag.network import TagNetwork
+from cellwright.tasks.tag.network import TagEnsemble, TagNetwork
 from cellwright.tasks.tag.read import Wanted, read
 from cellwright.tasks.tag.sentences import Sentences, normal
 from cellwright.tasks.tag.simple import linear_tags, most_frequent
@@ -33,6 +33,7 @@ from cellwright.tasks.training import loop
 from cellwright.tasks.training.settings import setting, with_default
 from cellwright.tasks.vectors import Vectors, read_vectors
 
+Network = TagNetwork | TagEnsemble
 TOGETHER = 64  # sentences in a batch that only predicts
 ROOM = 4_000_000  # numbers in such a batch that the search for the best path may take
 SHOWN = 10  # sentences in a report, with mistakes and without
@@ -92,6 +93,7 @@ class Tagger(Estimator[Sentences, Coded]):
     vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     character_units: int = setting(32, "units, in each direction, that read the characters; 0: none", min=0)
     word_dropout: float = setting(0.05, "share of words hidden in training", min=0, max=1, exclusive="max")
+    ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
     units: int = with_default(Estimator, "units", 128)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
@@ -136,33 +138,10 @@ class Tagger(Estimator[Sentences, Coded]):
             facts |= {"words": [*dict.fromkeys((*facts["words"], *found.words))], "width": found.width}
         return facts
 
-    def build(self, cell: Cell | None, facts: Facts) -> TagNetwork:
+    def build(self, cell: Cell | None, facts: Facts) -> TagNetwork | TagEnsemble:
         """The untrained network."""
-        tags = facts["tags"]
-        masks = (None, None, None)
-        if facts["scheme"] != schemes.NONE:
-            masks = tuple(torch.tensor(mask) for mask in schemes.legal(tags))  # type: ignore[assignment]
-        characters = facts["characters"] if self.character_units else []
-        network = TagNetwork(
-            cast(Cell, cell),
-            code.sizes(facts),
-            len(characters) + code.SPECIAL if characters else 0,
-            [len(values) + code.SPECIAL for values in facts["features"].values()],
-            CRF(len(tags), *masks),
-            crf=self.crf,
-            intents=len(facts["intents"]),
-            embedding=facts.get("width", self.embedding),
-            character_units=self.character_units,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            hidden_words=self.word_dropout,
-        )
-        if self._pretrained is not None:
-            table = network.words.tables[0].get_parameter("weight")
-            self._pretrained.put(table[code.SPECIAL :], facts["words"])
-        return network
+        members = [self._network(cast(Cell, cell), facts) for _ in range(self.ensemble)]
+        return members[0] if len(members) == 1 else TagEnsemble(members)
 
     def encode(self, part: Sentences, facts: Facts) -> Coded:
         """The part as numbers; tags that training has not seen are said."""
@@ -177,17 +156,17 @@ class Tagger(Estimator[Sentences, Coded]):
 
     def loss(self, network: nn.Module, batch: Batch, state: loop.State | None) -> loop.Loss:
         """Nats per token, and those of the intent per sentence."""
-        tagging, about, count = cast(TagNetwork, network).nats(batch)
+        tagging, about, count = cast(Network, network).nats(batch)
         mean = tagging / max(1, count)
         return loop.Loss(mean if about is None else mean + about / len(batch.lengths), items=count)
 
     def reads(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None] | None:
         """The vectors of the tokens."""
-        return cast(TagNetwork, network).first(batch), batch.lengths
+        return cast(Network, network).first(batch), batch.lengths
 
     def evaluate(self, network: nn.Module, coded: Coded, facts: Facts) -> Scores:
         """F1 of whole chunks (of plain tags the accuracy), accuracy of tags and intents, nats a token."""
-        model, lost, tokens = cast(TagNetwork, network), 0.0, 0
+        model, lost, tokens = cast(Network, network), 0.0, 0
         for batch in _batches(coded, facts, model):
             tagging, _, count = model.nats(batch)
             lost, tokens = lost + float(tagging), tokens + count
@@ -282,6 +261,33 @@ class Tagger(Estimator[Sentences, Coded]):
             return self.read(X)
         return X if isinstance(X, Sentences) and y is None else self._schemed(normal(X, y))
 
+    def _network(self, cell: Cell, facts: Facts) -> TagNetwork:
+        tags = facts["tags"]
+        masks = (None, None, None)
+        if facts["scheme"] != schemes.NONE:
+            masks = tuple(torch.tensor(mask) for mask in schemes.legal(tags))  # type: ignore[assignment]
+        characters = facts["characters"] if self.character_units else []
+        network = TagNetwork(
+            cell,
+            code.sizes(facts),
+            len(characters) + code.SPECIAL if characters else 0,
+            [len(values) + code.SPECIAL for values in facts["features"].values()],
+            CRF(len(tags), *masks),
+            crf=self.crf,
+            intents=len(facts["intents"]),
+            embedding=facts.get("width", self.embedding),
+            character_units=self.character_units,
+            units=self.units,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            hidden_words=self.word_dropout,
+        )
+        if self._pretrained is not None:
+            table = network.words.tables[0].get_parameter("weight")
+            self._pretrained.put(table[code.SPECIAL :], facts["words"])
+        return network
+
     def _schemed(self, part: Sentences) -> Sentences:
         wanted = self.facts_["scheme"] if hasattr(self, "facts_") else self.scheme
         if self.illegal == "refuse":
@@ -302,7 +308,7 @@ class Tagger(Estimator[Sentences, Coded]):
             )
 
     def _answers(self, network: nn.Module, coded: Coded, facts: Facts, *, sure: bool = True) -> Answers:
-        model, names = cast(TagNetwork, network), facts["tags"]
+        model, names = cast(Network, network), facts["tags"]
         tags: dict[int, list[str]] = {}
         shares: dict[int, list[float]] = {}
         about: dict[int, str] = {}

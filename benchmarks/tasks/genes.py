@@ -1,0 +1,117 @@
+"""Genes and proteins on well-known sets: one line of JSON each, the test part scored once.
+
+python benchmarks/tasks/genes.py ../shared/data [SET ...] [--seed 0] [--set NAME=VALUE ...] [--out FILE.jsonl]
+
+The sets of classes have a validation part of their own, which chooses the epoch; of the 111 proteins all are
+trained on, for as many epochs as a fourth of them, held out, had chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import cellwright as cw
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set: its folder, the settings that are not the defaults, the score to reach and how it is called."""
+
+    folder: str
+    settings: Mapping[str, Any]
+    score: str
+    bar: float
+    task: str = "classify"
+
+
+WINDOWS = {
+    "units": 32, "embedding": 32, "kmer": 3, "pooling": "attention", "batch_size": 64,
+    "learning_rate": 0.005, "epochs": 14, "passes": 1, "patience": 0,
+    "dropout": 0.3, "embedding_dropout": 0.1, "word_dropout": 0.05,
+}  # fmt: skip
+RESIDUES = {
+    "units": 32, "embedding": 32, "character_units": 0, "crf": False, "batch_size": 4, "ensemble": 3,
+    "learning_rate": 0.01, "epochs": 8, "dropout": 0.4, "word_dropout": 0.1, "valid": 0,
+}  # fmt: skip
+CASES = {
+    "uci_splice60": Case("uci_splice60", {"label": "class", **WINDOWS}, "accuracy", 96.7),
+    "ecoli_promoters": Case("ecoli_promoters", {"label": "label", **WINDOWS}, "mcc", 84.0),
+    "uci_protein_ss": Case("uci_protein_ss", RESIDUES, "accuracy", 64.3, "tag"),
+}
+
+
+def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[str, Any]:
+    """Train, score once."""
+    case = CASES[name]
+    settings = {**case.settings, **changed}
+    kind = cw.Classifier if case.task == "classify" else cw.Tagger
+    model = kind(**settings, seed=seed)
+    parts = {part: data / case.folder / f"{part}.csv" for part in ("train", "valid", "test")}
+    begun, worked = time.perf_counter(), time.process_time()
+    held = {part: (model.read(path), None) for part, path in parts.items() if path.exists()}
+    model.fit(held["train"][0], test=held["test"], validation=held.get("valid"))
+    metrics = model.metrics_
+    return {
+        "set": name,
+        "seed": seed,
+        "settings": settings,
+        **_percent(metrics["test"]),
+        "valid": _percent(metrics["valid"] or {}),
+        "bar": {case.score: case.bar},
+        "baselines": {key: _percent(value) for key, value in metrics["baselines"].items()},
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "best_epoch": metrics["best_epoch"],
+        "training_seconds": metrics["seconds"],
+        "seconds": round(time.perf_counter() - begun, 1),
+        "cpu_seconds": round(time.process_time() - worked, 1),
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+    }
+
+
+def _percent(scores: Mapping[str, float]) -> dict[str, float]:
+    return {key: round(100 * value, 2) for key, value in scores.items() if key != "loss"}
+
+
+def value(text: str) -> Any:
+    """A setting as it stands on the command line: JSON, or else a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main() -> None:
+    """Measure the sets that were asked for, printing each line as soon as it is known."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="the folder of the sets")
+    parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changed")
+    parser.add_argument("--out", type=Path, help="append the lines to this file too")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    changed = {name: value(text) for name, _, text in (item.partition("=") for item in given.changed)}
+    for name in given.sets or CASES:
+        line = json.dumps(measure(name, given.data, given.seed, changed), ensure_ascii=False)
+        print(line, flush=True)
+        if given.out:
+            with given.out.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
