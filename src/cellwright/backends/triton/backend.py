@@ -15,17 +15,15 @@ from torch import Tensor
 from cellwright.backends import eager
 from cellwright.backends.call import Call, Outcome
 from cellwright.backends.cpu.function import counts_of, flatten
-from cellwright.backends.cpu.outside import given_of, sizes_of
+from cellwright.backends.cpu.outside import given_of
 from cellwright.backends.triton import card, scan
+from cellwright.backends.triton.choice import choice_of, laid_out, too_wide
 from cellwright.backends.triton.function import Recurrence
-from cellwright.backends.triton.launch import Kernel, KernelError, forward, how_of, kernel
-from cellwright.backends.triton.sizes import layout, matrix_bytes
+from cellwright.backends.triton.launch import KernelError, forward, how_of
 from cellwright.backends.triton.source import interpreted
 from cellwright.compiler.plan import Plan
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-# Of a wider row with products the registers of a processor hold no accumulator for every gate.
-WIDEST = 1024
 
 
 def refuses(plan: Plan, call: Call) -> str | None:
@@ -33,28 +31,18 @@ def refuses(plan: Plan, call: Call) -> str | None:
     why = refuses_place(call.x.device) or _refuses_kind(call)
     if why is not None:
         return why
-    k, sizes = _kernel_of(plan, call)
-    widest = max((dim.evaluate(sizes) for w in k.program.kernels.values() for dim, _ in w.dims), default=0)
-    if widest > WIDEST and any(w.products for w in k.program.kernels.values()):
-        return f"its kernels hold rows of at most {WIDEST} units, and one has {widest}"
-    return k.failed.get((call.x.dtype, tuple(sizes.values())))
-
-
-def _kernel_of(plan: Plan, call: Call) -> tuple[Kernel, dict[str, int]]:
-    """The kernels of a call and its sizes: matrices are held on the chip where they fit."""
-    k = kernel(plan.graph, call.record)
-    sizes = sizes_of(k.program.base, call)
-    size = matrix_bytes(k.program, sizes, call.half or call.x.dtype)
-    held = size <= card.on_chip(call.x.device)
-    return (k if held else kernel(plan.graph, call.record, held=False)), sizes
+    choice, sizes = choice_of(plan.graph, call)
+    wide = None if choice.joint else too_wide(choice.kernel, sizes)
+    return wide or choice.failed(call.x.dtype, sizes)
 
 
 def run(plan: Plan, call: Call) -> Outcome:
     """Run the emitted kernels; gradients flow to everything in the call."""
-    k, sizes = _kernel_of(plan, call)
+    choice, sizes = choice_of(plan.graph, call)
+    k = choice.kernel
     with torch.autocast(call.x.device.type, enabled=False):
         given = given_of(k.program.base, call, sizes)
-        how = how_of(k, given, sizes, call.half)
+        how = how_of(k, given, sizes, call.half, choice.joint)
         flat: list[Tensor | None] = [*flatten(given), given.lengths, given.resets]
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
         try:
@@ -73,20 +61,12 @@ def run(plan: Plan, call: Call) -> Outcome:
 
 def notes(plan: Plan, call: Call) -> tuple[str, ...]:
     """What `explain` says of a call that runs here."""
-    k, sizes = _kernel_of(plan, call)
-    steps, batch = call.x.shape[:2]
-    parts, span = scan.parts(k.program, sizes, steps, batch, call.x.device)
+    choice, sizes = choice_of(plan.graph, call)
+    program, (steps, batch) = choice.kernel.program, call.x.shape[:2]
+    parts, span = scan.parts(program, sizes, steps, batch, call.x.device)
     how = f"; scanned in {parts} parts of {span} steps" if parts > 1 else ""
-    made = layout(k.program, "forward", sizes, batch)
-    count = -(-batch // made.rows) * made.shares
-    return (f"{k.program.linear}{how}", f"{count} programs of {made.rows} rows, {_matrices(k, sizes, call)}")
-
-
-def _matrices(k: Kernel, sizes: dict[str, int], call: Call) -> str:
-    """Where the matrices are, and by which figures that was chosen."""
-    size = matrix_bytes(k.program, sizes, call.half or call.x.dtype) >> 10
-    where = "held on the chip" if k.program.held else "read anew at every step"
-    return f"matrices of {size:,} KiB {where} (it has room for {card.on_chip(call.x.device) >> 10:,})"
+    said = (f"{program.linear}{how}", laid_out(choice, sizes, call), str(choice))
+    return tuple(line for line in said if line)
 
 
 def refuses_place(device: torch.device) -> str | None:

@@ -123,11 +123,15 @@ class Body:
             self.lines += self.before(place.array, name, dim)
         # What is carried has its name from the loop.
 
-    def before(self, state: str, name: str, dim: Dim | None) -> list[str]:
-        """A state before the step, from its history, its start or its fresh value."""
-        history = f"{self.address(state, '(at - B)', dim)}, {self.mask(dim, True)} & (step > 0), 0"
-        start = f"{self.address(f'.start {state}', 'rows', dim)}, {self.mask(dim, True)} & (step == 0), 0"
-        fresh = self.load(f".fresh {state}", "rows", dim)
+    def before(
+        self, state: str, name: str, dim: Dim | None, at: tuple[str, str] | None = None
+    ) -> list[str]:
+        """A state before the step, from its history, its start or its fresh value; `at`: other columns than
+        the program's, and which of them are there."""
+        there, more = (self.mask(dim, True), "") if at is None else (f"real & {at[1]}", f" + {at[0]}")
+        history = f"{self.address(state, '(at - B)', dim)}{more}, {there} & (step > 0), 0"
+        start = f"{self.address(f'.start {state}', 'rows', dim)}{more}, {there} & (step == 0), 0"
+        fresh = f"tl.load({self.address(f'.fresh {state}', 'rows', dim)}{more}, {there}, 0).to(REAL)"
         return [
             f"{name} = tl.load({history}).to(REAL) + tl.load({start}).to(REAL)",
             "if RESETS:",

@@ -11,7 +11,10 @@ from functools import lru_cache
 from cellwright.backends.cpu import emit as shared
 from cellwright.backends.triton.body import Body
 from cellwright.backends.triton.frame import Frame, Written, functions, widths_of
+from cellwright.backends.triton.joint_body import JointBody
+from cellwright.backends.triton.joint_frame import JointFrame
 from cellwright.backends.triton.split import Split, split_of
+from cellwright.backends.triton.stages import Stages, stages_of
 from cellwright.backends.triton.table import JOINED
 from cellwright.compiler.affine import Linear, linear_states, with_factors
 from cellwright.compiler.dims import ZERO, Dim
@@ -26,7 +29,7 @@ class Program:
 
     `totals`: the offset and size in a program's row of sums of what the way back adds up itself, by the name
     of the weight; `from_d`: where the others lie in the gradients' array. `linear`: the proof that the step
-    can be scanned, or why not.
+    can be scanned, or why not. `held`, `joint`: see `emit`.
     """
 
     base: shared.Program
@@ -38,6 +41,7 @@ class Program:
     total: Dim
     linear: Linear | str
     held: bool
+    joint: bool = False
 
     @property
     def made(self) -> Recurrence:
@@ -46,27 +50,60 @@ class Program:
 
 
 @lru_cache(maxsize=256)
-def emit(graph: Graph, record: tuple[str, ...] = (), held: bool = True) -> Program:
+def emit(graph: Graph, record: tuple[str, ...] = (), held: bool = True, joint: bool = False) -> Program:
     """Everything a graph needs to run here; `record` names values to give out at every step, without a way
-    back. `held`: matrices stay on the chip, else they are read anew at every step."""
+    back. `held`: matrices stay on the chip, else they are read anew at every step. `joint`: programs share
+    the units of a row and meet within a step (`stages_of_both` must not refuse)."""
     base = shared.emit(graph, record)
     made, states = base.recurrence, base.hoisted.step.states
     widths = widths_of(states, _widths(base))
     linear = linear_states(base.hoisted.step)
-    forward = made.forward if isinstance(linear, str) or record else with_factors(made.forward, states)
-    splits = {"forward": split_of(forward), "backward": split_of(made.backward)}
-    body = Body(forward, widths, splits["forward"], held)
-    kernels = {"forward": Frame(body, states, base.letters).forward()}
     totals, from_d, total = _sums(made)
-    if not record:
-        widths[".totals"] = total
-        back = Body(made.backward, widths, splits["backward"], held)
-        slots = [(k, totals[name][0]) for k, name in _summed(made) if name in totals]
-        kernels["backward"] = Frame(back, states, base.letters).backward(slots)
+    widths[".totals"] = total
+    slots = [] if record else [(k, totals[name][0]) for k, name in _summed(made) if name in totals]
+    kernels, splits = (_joint if joint else _alone)(base, widths, held, slots, not isinstance(linear, str))
     called = frozenset().union(*(k.functions for k in kernels.values()))
     texts = [k.text for k in kernels.values()] + ([] if isinstance(linear, str) else [JOINED])
     text = "\n\n".join([_header(graph), *functions(called), *texts])
-    return Program(base, text, kernels, splits, totals, from_d, total, linear, held)
+    return Program(base, text, kernels, splits, totals, from_d, total, linear, held, joint)
+
+
+def _alone(
+    base: shared.Program, widths: dict[str, Dim], held: bool, slots: list[tuple[int, Dim]], linear: bool
+) -> tuple[dict[str, Written], dict[str, Split | None]]:
+    """Kernels whose programs need nothing of each other."""
+    made, states, record = base.recurrence, base.hoisted.step.states, not base.recurrence.backward.nodes
+    forward = with_factors(made.forward, states) if linear and not record else made.forward
+    splits = {"forward": split_of(forward), "backward": split_of(made.backward)}
+    body = Body(forward, widths, splits["forward"], held)
+    kernels = {"forward": Frame(body, states, base.letters).forward()}
+    if not record:
+        back = Body(made.backward, widths, splits["backward"], held)
+        kernels["backward"] = Frame(back, states, base.letters).backward(slots)
+    return kernels, splits
+
+
+def _joint(
+    base: shared.Program, widths: dict[str, Dim], held: bool, slots: list[tuple[int, Dim]], _: bool
+) -> tuple[dict[str, Written], dict[str, Split | None]]:
+    """Kernels whose programs share the units and meet."""
+    made, states = base.recurrence, base.hoisted.step.states
+    stages = stages_of_both(base)
+    assert not isinstance(stages, str), stages
+    body = JointBody(made.forward, widths, held, stages["forward"])
+    kernels = {"forward": JointFrame(body, states, base.letters).forward()}
+    if "backward" in stages:
+        back = JointBody(made.backward, widths, held, stages["backward"])
+        kernels["backward"] = JointFrame(back, states, base.letters).backward(slots)
+    return kernels, dict.fromkeys(kernels)
+
+
+def stages_of_both(base: shared.Program) -> dict[str, Stages] | str:
+    """The stages of a step each way, or why programs cannot share its units."""
+    made = base.recurrence
+    found = {r.name: stages_of(r) for r in (made.forward, made.backward) if r.nodes}
+    why = next((stages for stages in found.values() if isinstance(stages, str)), None)
+    return why or {name: stages for name, stages in found.items() if not isinstance(stages, str)}
 
 
 def _widths(base: shared.Program) -> dict[str, Dim]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cellwright.backends.triton.body import Body, placed
 from cellwright.backends.triton.names import dim_word, field, size_text
+from cellwright.backends.triton.stages import Stages
 from cellwright.backends.triton.table import FUNCTIONS
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
@@ -25,7 +26,8 @@ NUMBERS = ("T", "B", "STEPS")
 @dataclass(frozen=True)
 class Written:
     """One kernel: its text, its arrays (our names) in order, the sizes of its vectors with their words, the
-    matrices it reads (units read, units made), arrays for what they multiply, what it calls."""
+    matrices it reads (units read, units made), arrays for what they multiply, what it calls; its stages where
+    programs share its units."""
 
     name: str
     text: str
@@ -34,6 +36,7 @@ class Written:
     tiles: tuple[tuple[Dim, Dim], ...]
     rooms: tuple[tuple[str, Dim], ...]
     functions: frozenset[str]
+    stages: Stages | None = None
 
     @property
     def products(self) -> bool:
@@ -53,7 +56,7 @@ class Frame:
         body = self.body
         before, loop, after = [], [], []
         for state in self.states:
-            name, dim = field(state.name), _dim(state)
+            name, dim = field(state.name), state_dim(state)
             row = f"({self._part()} + rows)"
             before.append(f"{name}_now = {self._start(state, row)}")
             loop.append(f"{name}_prev = {name}_now")
@@ -66,7 +69,7 @@ class Frame:
         if factors:
             before += [f"end_{n} = tl.full([ROWS, {self._pad(d)}], 1.0, REAL)" for n, d, _ in factors]
             ends = self._ends(factors)
-            after = ["if ENDS:", *_in(ends), "else:", *_in(after)]
+            after = ["if ENDS:", *indented(ends), "else:", *indented(after)]
         return self._whole("forward", "step in range(begin, end)", before, loop, after)
 
     def backward(self, slots: list[tuple[int, Dim]]) -> Written:
@@ -75,7 +78,7 @@ class Frame:
         before, loop, after = ["slot_of = tl.num_programs(0) * part + tl.program_id(0)"], [], []
         loop.append("step = end - 1 - n")
         for state in self.states:
-            name, dim = field(state.name), _dim(state)
+            name, dim = field(state.name), state_dim(state)
             given = body.load(f".given {state.name}", "rows", dim, False)
             before.append(f"carry_{name} = tl.where(ends, {given}, 0.0)")
             incoming = body.load(f".incoming {state.name}", f"({self._part()} + rows)", dim, False)
@@ -85,15 +88,15 @@ class Frame:
         before += [f"sum_{n} = {self._zero(body.size(k))}" for n, (k, _) in enumerate(slots)]
         stores, carries = self._backward_stores()
         adds = [f"sum_{n} += {self._real(k)}" for n, (k, _) in enumerate(slots)]
-        loop += [*body.lines, "if not ENDS:", *_in([*stores, *adds] or ["pass"]), *carries]
+        loop += [*body.lines, "if not ENDS:", *indented([*stores, *adds] or ["pass"]), *carries]
         for state in self.states:
-            name, dim = field(state.name), _dim(state)
+            name, dim = field(state.name), state_dim(state)
             left = body.address(f".left {state.name}", f"({self._part()} + rows)", dim)
             after.append(f"tl.store({left}, carry_{name}, {body.mask(dim, False)})")
             fresh = body.address(f".left_fresh {state.name}", f"({self._part()} + rows)", dim)
             after += ["if RESETS:", f"{TAB}tl.store({fresh}, sum_fresh_{name}, {body.mask(dim, False)})"]
         sums = [line for n, (k, offset) in enumerate(slots) for line in self._sum_out(n, k, offset)]
-        after += ["if not ENDS:", *_in(sums)] if sums else []
+        after += ["if not ENDS:", *indented(sums)] if sums else []
         return self._whole("backward", "n in range(0, end - begin)", before, loop, after)
 
     def _part(self) -> str:
@@ -103,8 +106,8 @@ class Frame:
         return "1" if dim is None else f"P_{self.body.dim(dim)}"
 
     def _start(self, state: Node, row: str) -> str:
-        start = self.body.load(f".start {state.name}", row, _dim(state), False)
-        return start if not self._factors() else f"{start} if not ENDS else {self._zero(_dim(state))}"
+        start = self.body.load(f".start {state.name}", row, state_dim(state), False)
+        return start if not self._factors() else f"{start} if not ENDS else {self._zero(state_dim(state))}"
 
     def _zero(self, dim: Dim | None) -> str:
         return f"tl.zeros([ROWS, {self._pad(dim)}], REAL)"
@@ -114,12 +117,12 @@ class Frame:
         return f"tl.where(real, {self.body.full(k, self.body.size(k))}, 0.0)"
 
     def _fresh(self, state: Node) -> str:
-        return self.body.load(f".fresh {state.name}", "rows", _dim(state))
+        return self.body.load(f".fresh {state.name}", "rows", state_dim(state))
 
     def _factors(self) -> list[tuple[str, Dim | None, int]]:
         """The factor of each linear state: (its name, its size, the value)."""
         found = [(p.array, k) for k, places in self.places.items() for p in places if p.kind == "factor"]
-        dims = {s.name: _dim(s) for s in self.states}
+        dims = {s.name: state_dim(s) for s in self.states}
         names = [(array.removeprefix(".factor "), k) for array, k in found]
         return [(field(name), dims[name], k) for name, k in names]
 
@@ -129,7 +132,7 @@ class Frame:
         shown: list[str] = []
         carried: list[str] = []
         names = {s.name: n for n, s in enumerate(self.states)}
-        dims = {s.name: _dim(s) for s in self.states}
+        dims = {s.name: state_dim(s) for s in self.states}
         for k, places in self.places.items():
             dim = body.size(k)
             for place in places:
@@ -147,7 +150,7 @@ class Frame:
                     (shown if place.array.startswith(".seen") else kept).append(text)
         if kept:
             # A kept value may lie where a feed lay: all must have read it before any writes.
-            kept = ["if KEEP:", f"{TAB}tl.debug_barrier()", *_in(kept)]
+            kept = ["if KEEP:", f"{TAB}tl.debug_barrier()", *indented(kept)]
         return [*kept, *shown, *carried]
 
     def _new_state(self, state: str, k: int, first: bool) -> list[str]:
@@ -157,7 +160,7 @@ class Frame:
         guard = ["if not ENDS:"] if self._factors() else []
         if first:
             y = [f"tl.store({address}, tl.where(real, {text}, 0.0), {mask})"]
-            return [*guard, *(_in(y) if guard else y), now]
+            return [*guard, *(indented(y) if guard else y), now]
         return [now, "if KEEP:", f"{TAB}tl.store({address}, {name}_now, {mask})"]
 
     def _ends(self, factors: list[tuple[str, Dim | None, int]]) -> list[str]:
@@ -211,7 +214,7 @@ class Frame:
         ]
         head = loop[:1] if name == "backward" else []
         loop = [*head, *shared, *loop[len(head) :]]
-        lines = [*self._columns(), *body.fixed, *before, f"for {loop_of}:", *_in(loop), *after]
+        lines = [*self._columns(), *body.fixed, *before, f"for {loop_of}:", *indented(loop), *after]
         flags = (*FLAGS, "SCANNED") if name == "backward" else FLAGS
         pads = [f"P_{w}" for w in body.dims.values()]
         constants = [f"{n}: tl.constexpr" for n in (*self.letters, *pads, *flags)]
@@ -221,9 +224,9 @@ class Frame:
             [
                 f"@triton.jit(do_not_specialize={list(NUMBERS)})",
                 f"def {name}(",
-                *_wrapped(arguments),
+                *wrapped(arguments),
                 "):",
-                *_in(lines),
+                *indented(lines),
                 "",
             ]
         )
@@ -267,15 +270,18 @@ class Frame:
         return lines
 
 
-def _dim(node: Node) -> Dim | None:
+def state_dim(node: Node) -> Dim | None:
+    """A state's size; None for a number."""
     return None if not node.shape else width(node)
 
 
-def _in(lines: list[str]) -> list[str]:
+def indented(lines: list[str]) -> list[str]:
+    """Lines a level deeper."""
     return [TAB + line for line in lines]
 
 
-def _wrapped(words: list[str], room: int = 100) -> list[str]:
+def wrapped(words: list[str], room: int = 100) -> list[str]:
+    """Arguments in lines."""
     lines, line = [], TAB
     for word in words:
         if len(line) + len(word) > room:
@@ -292,6 +298,6 @@ def functions(names: frozenset[str]) -> list[str]:
 
 def widths_of(states: tuple[Node, ...], more: dict[str, Dim]) -> dict[str, Dim]:
     """The width of a row of every array that goes with a state, and `more`."""
-    kinds = ("start", "fresh", "last", "given", "incoming", "left", "left_fresh", "end", "through")
+    kinds = ("start", "fresh", "last", "given", "incoming", "left", "left_fresh", "end", "through", "now")
     found = {f".{kind} {s.name}": width(s) for s in states for kind in kinds}
     return found | {s.name: width(s) for s in states} | {".dy": width(states[0])} | more

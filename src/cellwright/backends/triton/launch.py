@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +20,9 @@ from torch.nn.functional import linear
 from cellwright.backends.cpu.launch import Given, Kept
 from cellwright.backends.cpu.widths import Widths, widths
 from cellwright.backends.eager import batched
-from cellwright.backends.triton import scan
+from cellwright.backends.triton import joint_launch, scan
 from cellwright.backends.triton.emit import Program, emit
+from cellwright.backends.triton.joint import Joint
 from cellwright.backends.triton.names import field, word
 from cellwright.backends.triton.sizes import layout
 from cellwright.backends.triton.source import interpreted, module
@@ -36,8 +37,8 @@ class KernelError(Exception):
 class Kernel:
     """A program for one cell; its module is loaded when first asked for."""
 
-    def __init__(self, graph: Graph, record: tuple[str, ...], held: bool) -> None:
-        self.program, self.graph, self.record = emit(graph, record, held), graph, record
+    def __init__(self, graph: Graph, record: tuple[str, ...], held: bool, joint: bool) -> None:
+        self.program, self.graph, self.record = emit(graph, record, held, joint), graph, record
         hoisted = self.program.base.hoisted
         self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
         self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
@@ -57,20 +58,21 @@ class Kernel:
         return module(self.program.text, word(self.graph.name))
 
 
-def kernel(graph: Graph, record: tuple[str, ...] = (), held: bool = True) -> Kernel:
-    """The program of a graph, made once. `record`, `held`: see `emit`."""
-    return _kernel(graph, record, held)
+def kernel(graph: Graph, record: tuple[str, ...] = (), held: bool = True, joint: bool = False) -> Kernel:
+    """The program of a graph, made once. `record`, `held`, `joint`: see `emit`."""
+    return _kernel(graph, record, held, joint)
 
 
 @lru_cache(maxsize=256)
-def _kernel(graph: Graph, record: tuple[str, ...], held: bool) -> Kernel:
-    return Kernel(graph, record, held)
+def _kernel(graph: Graph, record: tuple[str, ...], held: bool, joint: bool) -> Kernel:
+    return Kernel(graph, record, held, joint)
 
 
 @dataclass(frozen=True)
 class How:
     """One call: the letters' sizes, the type of stored values and that of products' operands, how products of
-    float32 are done, parts of time and the steps of each."""
+    float32 are done, parts of time and the steps of each; the layout of each kernel whose programs share the
+    units."""
 
     sizes: Mapping[str, int]
     widths: Widths
@@ -81,6 +83,7 @@ class How:
     batch: int
     parts: int
     span: int
+    joint: Mapping[str, Joint] | None = None
 
     @property
     def real(self) -> torch.dtype:
@@ -88,8 +91,14 @@ class How:
         return torch.float64 if self.dtype == torch.float64 else torch.float32
 
 
-def how_of(k: Kernel, given: Given, sizes: Mapping[str, int], half: torch.dtype | None = None) -> How:
-    """How a call is run. `half`: see `Call`."""
+def how_of(
+    k: Kernel,
+    given: Given,
+    sizes: Mapping[str, int],
+    half: torch.dtype | None = None,
+    joint: Mapping[str, Joint] | None = None,
+) -> How:
+    """How a call is run. `half`: see `Call`; `joint`: see `How`."""
     timed = given.operands[0] if given.operands else given.inputs[0]
     steps, batch = timed.shape[:2]
     parts, span = scan.parts(k.program, sizes, steps, batch, timed.device)
@@ -99,7 +108,7 @@ def how_of(k: Kernel, given: Given, sizes: Mapping[str, int], half: torch.dtype 
     precision = "tf32" if single else "ieee" if interpreted() else "tf32x3"
     held = half if half is not None and timed.dtype == torch.float32 else timed.dtype
     found = widths(k.program.base, sizes)
-    return How(sizes, found, timed.dtype, held, precision, steps, batch, parts, span)
+    return How(sizes, found, timed.dtype, held, precision, steps, batch, parts, span, joint)
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,12 @@ def forward(k: Kernel, given: Given, how: How, keep: bool) -> Ran:
     if how.parts > 1:
         starts, through = _starts(k, given, how, arrays, starts)
     arrays |= {f".start {n}": v for n, v in starts.items()}
-    _run(k, "forward", arrays, given, how, {"KEEP": keep, "ENDS": False})
+    if how.joint:
+        arrays |= joint_launch.handed(k.program, "forward", starts, how.held, how.real)
+        _run_joint(k, "forward", arrays, given, how, keep)
+        last = [arrays[f".now {n}"][how.steps % 2].to(like.dtype) for n in k.states]
+    else:
+        _run(k, "forward", arrays, given, how, {"KEEP": keep, "ENDS": False})
     saved = Kept((y, *histories), feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
     return Ran(y, tuple(last), tuple(seen), saved, tuple(through.values()))
 
@@ -200,8 +214,8 @@ def backward(
     arrays |= {f".given {n}": v.contiguous() for n, v in zip(k.states, seeds[1], strict=True)}
     inputs = {n: torch.zeros_like(v) for n, v in zip(k.inputs, given.inputs, strict=True)}
     arrays |= {f".d {n}": v for n, v in inputs.items()}
-    made = layout(k.program, "backward", how.sizes, how.batch)
-    slots = -(-how.batch // made.rows) * how.parts
+    rows = how.joint["backward"].rows if how.joint else 0
+    slots = -(-how.batch // (rows or layout(k.program, "backward", how.sizes, how.batch).rows)) * how.parts
     total = k.program.total.evaluate(how.sizes)
     arrays[".totals"] = like.new_zeros((slots, total), dtype=how.real)
     sizes = dict(zip(k.states, w.states, strict=True))
@@ -210,7 +224,13 @@ def backward(
     arrays |= {f".left {n}": v for n, v in left.items()} | {f".left_fresh {n}": v for n, v in fresh.items()}
     if how.parts > 1:
         arrays |= _incoming(k, given, how, arrays, left, saved.through)
-    _run(k, "backward", arrays, given, how, {"KEEP": True, "ENDS": False, "SCANNED": how.parts > 1})
+    if how.joint:
+        last = {n: v.to(how.real) for n, v in zip(k.states, seeds[1], strict=True)}
+        arrays |= joint_launch.handed(k.program, "backward", last, how.held, how.real)
+        _run_joint(k, "backward", arrays, given, how, True)
+        left = {n: arrays[f".now {n}"][how.steps % 2][None] for n in k.states}
+    else:
+        _run(k, "backward", arrays, given, how, {"KEEP": True, "ENDS": False, "SCANNED": how.parts > 1})
     return Found(
         arrays[".d"],
         inputs,
@@ -273,42 +293,64 @@ def _common(
 def _run(
     k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How, flags: dict[str, bool]
 ) -> None:
-    import triton.language as tl  # the one import of Triton but the emitted text's
-
     written, made = k.program.kernels[name], layout(k.program, name, how.sizes, how.batch)
     none = given.starts[0]
-    pointers = {f"{field(a)}_ptr": arrays.get(a, none) for a in written.arrays}
-    for room, size in written.rooms:
-        width = size.evaluate(how.sizes)
-        pointers[f"{field(room)}_ptr"] = none.new_empty((how.batch, width), dtype=how.held)
-    held = _TYPES[how.held]
-    narrow = how.held in (torch.float16, torch.bfloat16)
-    constants: dict[str, Any] = {letter: how.sizes[letter] for letter in k.program.base.letters}
-    constants |= {f"P_{w}": size for w, size in made.pads.items()}
-    constants |= {
-        "ROWS": made.rows, "SHARE": made.share, "DEPTH": made.depth,
-        "REAL": tl.float64 if how.dtype == torch.float64 else tl.float32,
-        "HELD": getattr(tl, held),
-        # The interpreter multiplies the bits of 16-bit numbers.
-        "DOT": tl.float32 if narrow and interpreted() else getattr(tl, held),
-        "PRECISION": how.precision,
-        "RAGGED": given.lengths is not None, "RESETS": given.resets is not None, **flags,
-    }  # fmt: skip
+    rooms = {r: none.new_empty((how.batch, d.evaluate(how.sizes)), dtype=how.held) for r, d in written.rooms}
+    pads = {f"P_{w}": size for w, size in made.pads.items()}
+    arguments = _arguments(k, name, {**arrays, **rooms}, given, how) | pads | flags
+    arguments |= {"ROWS": made.rows, "SHARE": made.share, "DEPTH": made.depth, "STEPS": how.span}
+    arguments |= {"T": how.steps, "B": how.batch}
     grid = (-(-how.batch // made.rows), made.shares, how.parts)
-    resets = none if given.resets is None else given.resets.contiguous().view(torch.uint8)
-    arguments = {
-        **pointers, "lengths_ptr": none if given.lengths is None else given.lengths, "resets_ptr": resets,
-        "T": how.steps, "B": how.batch, "STEPS": how.span, **constants,
-    }  # fmt: skip
     # Triton launches on the current device, which need not be the tensors'.
     with torch.cuda.device_of(none):  # type: ignore[no-untyped-call]
         start(getattr(k.module, name), grid, arguments, made.warps)
 
 
-def start(kernel: Any, grid: tuple[int, int, int], arguments: dict[str, Any], warps: int) -> None:
-    """Launch one kernel; the interpreter knows no warps."""
+def _run_joint(
+    k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How, keep: bool
+) -> None:
+    """The same where programs share the units. The interpreter runs them one after the other: none may wait."""
+    written, made, like = k.program.kernels[name], how.joint[name], given.starts[0]
+    own = joint_launch.rooms(written, arrays, like, (how.held, how.real), how.batch, how.sizes)
+    arguments = _arguments(k, name, {**arrays, **own}, given, how) | joint_launch.constants(made)
+    launched = partial(start, getattr(k.module, name))
+    with torch.cuda.device_of(like):  # type: ignore[no-untyped-call]
+        joint_launch.run(
+            *(written, made, arguments | {"KEEP": keep}, like, how.steps, how.batch),
+            *(interpreted(), launched),
+        )
+
+
+def _arguments(
+    k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How
+) -> dict[str, Any]:
+    """What every kernel of a call is told."""
+    import triton.language as tl  # the one import of Triton but the emitted text's
+
+    none = given.starts[0]
+    held, narrow = _TYPES[how.held], how.held in (torch.float16, torch.bfloat16)
+    resets = none if given.resets is None else given.resets.contiguous().view(torch.uint8)
+    return {
+        **{f"{field(a)}_ptr": arrays.get(a, none) for a in k.program.kernels[name].arrays},
+        **{letter: how.sizes[letter] for letter in k.program.base.letters},
+        "lengths_ptr": none if given.lengths is None else given.lengths, "resets_ptr": resets,
+        "REAL": tl.float64 if how.dtype == torch.float64 else tl.float32,
+        "HELD": getattr(tl, held),
+        # The interpreter multiplies the bits of 16-bit numbers.
+        "DOT": tl.float32 if narrow and interpreted() else getattr(tl, held),
+        "PRECISION": how.precision,
+        "RAGGED": given.lengths is not None, "RESETS": given.resets is not None,
+    }  # fmt: skip
+
+
+def start(
+    kernel: Any, grid: tuple[int, int, int], arguments: dict[str, Any], warps: int, together: bool = False
+) -> None:
+    """Launch one kernel; the interpreter knows no warps. `together`: its programs wait for each other, so all
+    of them are on the card at once, or the driver refuses."""
+    options: dict[str, Any] = {"num_warps": warps} | ({"launch_cooperative_grid": True} if together else {})
     try:
-        kernel[grid](**arguments, **({} if interpreted() else {"num_warps": warps}))
+        kernel[grid](**arguments, **({} if interpreted() else options))
     except torch.OutOfMemoryError:
         raise
     except Exception as fact:

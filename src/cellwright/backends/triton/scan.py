@@ -26,7 +26,7 @@ def parts(
     program: Program, sizes: Mapping[str, int], steps: int, batch: int, device: torch.device
 ) -> tuple[int, int]:
     """Into how many parts time is cut, and the steps of each."""
-    if isinstance(program.linear, str) or "backward" not in program.kernels:
+    if program.joint or isinstance(program.linear, str) or "backward" not in program.kernels:
         return 1, steps
     made = layout(program, "forward", sizes, batch)
     programs = -(-batch // made.rows) * made.shares

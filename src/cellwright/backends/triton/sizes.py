@@ -39,9 +39,9 @@ def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) 
         share, shares = _share(split, split.dim.evaluate(sizes))
         widths = dict.fromkeys(widths, share)
     least = LEAST if written.products else 1
-    pads = {w: max(least, _power(size)) for w, size in widths.items()}
+    pads = {w: max(least, power(size)) for w, size in widths.items()}
     widest = max(pads.values(), default=1)
-    rows = LEAST if written.products else max(1, min(LEAST, LANES // widest, _power(batch)))
+    rows = LEAST if written.products else max(1, min(LEAST, LANES // widest, power(batch)))
     warps = 8 if (written.products and widest >= 128) or rows * widest >= 4096 else 4
     warps = 16 if written.products and widest >= 256 else warps
     # A piece of a matrix is read through registers: 16 K numbers at a time.
@@ -52,11 +52,12 @@ def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) 
 def _share(split: Split, size: int) -> tuple[int, int]:
     if split.blocks is not None:
         return size // split.blocks, split.blocks
-    share = min(_power(size), 128)
+    share = min(power(size), 128)
     return share, -(-size // share)
 
 
-def _power(size: int) -> int:
+def power(size: int) -> int:
+    """The next power of two."""
     return 1 << max(0, (size - 1).bit_length())
 
 

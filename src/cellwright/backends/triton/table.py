@@ -69,6 +69,16 @@ def shifted(v, cols, start: tl.constexpr, padded: tl.constexpr, ROWS: tl.constex
     index = tl.minimum(tl.maximum(cols + start, 0), padded - 1)
     return tl.gather(v, tl.broadcast_to(index, [ROWS, wide]), 1)
 ''',
+    "meet": '''\
+@triton.jit
+def meet(count_ptr, target):
+    """Wait until all programs that share these rows are here; then each sees what the others stored."""
+    tl.debug_barrier()
+    count = tl.atomic_add(count_ptr, 1, sem="acq_rel", scope="gpu") + 1
+    while count < target:
+        count = tl.atomic_add(count_ptr, 0, sem="acquire", scope="gpu")
+    tl.debug_barrier()
+''',
     "sigmoid_": """\
 @triton.jit
 def sigmoid_(v):
