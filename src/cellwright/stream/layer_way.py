@@ -1,4 +1,4 @@
-"""How a layer takes one step at a time: by a compiled step of the whole stack, or by itself. Floor 5."""
+"""How a layer takes one step at a time: by a compiled step, a recorded one (GPU), or by itself. Floor 5."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cellwright.nn.frame import States
 from cellwright.nn.layer import Layer
 from cellwright.nn.shapes import checked_state
 from cellwright.stream import stack
+from cellwright.stream.captured import Captured
 from cellwright.stream.given import chosen_rows, filled, need_finite, need_out, numbers
 from cellwright.stream.way import Door, closed
 
@@ -36,6 +37,8 @@ class LayerWay:
         self._state: States = {}
         self._single, self._steps = True, 0
         self._carried: Carried | None = None
+        # A recorded step, or why there is none; made at the first push.
+        self._captured: Captured | str | None = None
         self._identity: tuple[Any, dict[str, Any]] | None = None
         self._look()
         self.reset(None, None)
@@ -57,9 +60,12 @@ class LayerWay:
 
     def explain(self) -> str:
         """What takes the steps, and why nothing faster."""
-        if isinstance(self._chain, str):
-            return f"runs on: the layer\n  not the compiled step: {self._chain}"
-        return "runs on: the compiled step"
+        if not isinstance(self._chain, str):
+            return "runs on: the compiled step"
+        why = f"\n  not the compiled step: {self._chain}"
+        if isinstance(self._captured, str):
+            return f"runs on: the layer{why}\n  not a recorded step: {self._captured}"
+        return f"runs on: {'a recorded step (CUDA graph)' if self._on_card() else 'the layer'}{why}"
 
     def state(self) -> States:
         """Copies."""
@@ -98,7 +104,7 @@ class LayerWay:
             self._begin(self._start(self.streams), False, 0)
         else:
             self._state, self._single, self._steps = {}, True, 0
-            self._carried, self.door = None, closed
+            self._carried, self._captured, self.door = None, None, closed
 
     def refresh(self, forced: bool = True) -> None:
         """Take the weights anew: always, or if they were written to, moved or replaced."""
@@ -151,7 +157,7 @@ class LayerWay:
         # Ordinary tensors, even if the stream begins within torch.inference_mode: rows are written to later.
         with torch.inference_mode(False):
             self._state = {n: v.detach().clone().contiguous() for n, v in state.items()}
-        self._single, self._carried, self.door = single, None, closed
+        self._single, self._carried, self._captured, self.door = single, None, None, closed
         if not isinstance(self._chain, str):
             pieces = self.layer.frame.split(self._state)
             self._carried = Carried(self._chain, pieces, torch.get_num_threads())
@@ -227,7 +233,8 @@ class LayerWay:
         """y [n, H] of the step x [n, I]; the states carried on."""
         if self._carried is None:
             self._steps += 1
-            return self._through_layer(x, further, chosen)
+            recorded = self._recorded(x, further) if chosen is None and self._on_card() else None
+            return recorded.push(x, further) if recorded else self._through_layer(x, further, chosen)
         y = x.new_empty(len(x), self.layer.output_size)
         if not self._carried.push([x, *further], y, chosen):
             raise SettingError(
@@ -235,6 +242,19 @@ class LayerWay:
                 fix="give each thread its own",
             )
         return y
+
+    def _on_card(self) -> bool:
+        return self._like.device.type == "cuda"
+
+    def _recorded(self, x: Tensor, further: list[Tensor]) -> Captured | None:
+        """The recorded step of these streams; None where it could not be recorded."""
+        if self._captured is None:
+            try:
+                with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
+                    self._captured = Captured(self.layer, self._state, x, further)
+            except RuntimeError as fact:
+                self._captured = str(fact).splitlines()[0] if str(fact) else type(fact).__name__
+        return None if isinstance(self._captured, str) else self._captured
 
     def _through_layer(self, x: Tensor, further: list[Tensor], chosen: Tensor | None) -> Tensor:
         """The same by the layer itself, without the dropout of training."""

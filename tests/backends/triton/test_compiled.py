@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-POINTERS = {torch.bfloat16: "*bf16", torch.float32: "*fp32", torch.int64: "*i64", torch.uint8: "*u8"}
+POINTERS = {
+    torch.bfloat16: "*bf16", torch.float32: "*fp32", torch.int64: "*i64", torch.int32: "*i32", torch.uint8: "*u8",
+}  # fmt: skip
+NUMBERS = ("T", "B", "STEPS", "FIRST", "COUNT", "BLOCK")
 CAPABILITY = 90
 
 
-def compiled(kernel: Any, arguments: dict[str, Any], warps: int) -> Any:
+def compiled(
+    kernel: Any, arguments: dict[str, Any], warps: int, stages: int = 3, together: bool = False
+) -> Any:
     """One kernel for an H100, with its arguments as they would be launched."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -26,25 +31,26 @@ def compiled(kernel: Any, arguments: dict[str, Any], warps: int) -> Any:
         value = arguments[name]
         if isinstance(value, torch.Tensor):
             signature[name] = POINTERS[value.dtype]
-        elif name in ("T", "B", "STEPS"):
+        elif name in NUMBERS:
             signature[name] = "i32"
         else:
             signature[name], constants[(place,)] = "constexpr", value
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    return triton.compile(source, target=GPUTarget("cuda", CAPABILITY, 32), options={"num_warps": warps})
+    options = {"num_warps": warps, "num_stages": stages, "launch_cooperative_grid": together}
+    return triton.compile(source, target=GPUTarget("cuda", CAPABILITY, 32), options=options)
 
 
-def compile_both_ways(name: str, units: int) -> list[Any]:
-    """The kernels of a small call in bfloat16, compiled and not run."""
+def compile_both_ways(name: str, units: int, inputs: int = 3) -> list[Any]:
+    """The kernels of a call in bfloat16, compiled and not run."""
     import cellwright as cw
     from cellwright.backends import triton as gpu
     from cellwright.backends.triton import launch
     from cellwright.runtime.choose import plan_of
 
     made: list[Any] = []
-    launch.start = lambda kernel, grid, arguments, warps: made.append(compiled(kernel, arguments, warps))
-    layer = cw.nn.Recurrent(name, 3, units).bfloat16()
-    x = torch.zeros(4, 3, 3, dtype=torch.bfloat16, requires_grad=True)
+    launch.start = lambda kernel, grid, arguments, *how: made.append(compiled(kernel, arguments, *how))
+    layer = cw.nn.Recurrent(name, inputs, units).bfloat16()
+    x = torch.zeros(4, 3, inputs, dtype=torch.bfloat16, requires_grad=True)
     call = layer.call(x, lengths=[4, 0, 2])
     torch.autograd.grad(gpu.run(plan_of(layer.running().graph), call).y.sum(), x)
     return made
@@ -55,9 +61,16 @@ def test_both_ways_compile_for_an_h100() -> None:
     """In a process of its own: here Triton was imported for its interpreter."""
     done = subprocess.run([sys.executable, str(Path(__file__))], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == ["forward", "True", "True", "backward", "True", "True"]
+    assert done.stdout.splitlines() == [
+        *("forward alone: products on tensor cores", "backward alone: products on tensor cores"),
+        *("forward together: products on tensor cores", "backward together: products on tensor cores"),
+    ]
 
 
 if __name__ == "__main__":
-    for kernel in compile_both_ways("gru_v1", 16):
-        print(kernel.metadata.name, len(kernel.asm["cubin"]) > 0, "mma.sync" in kernel.asm["ptx"])
+    # A wide layer's programs share its units: they meet, so all are on the card at once.
+    for kernel in (*compile_both_ways("gru_v1", 16), *compile_both_ways("elman", 640)):
+        ptx, meets = kernel.asm["ptx"], kernel.metadata.launch_cooperative_grid
+        assert kernel.asm["cubin"] and ("atom.global.gpu.acq_rel" in ptx) == meets
+        where = "on tensor cores" if "mma.sync" in ptx else "elsewhere"
+        print(f"{kernel.metadata.name} {'together' if meets else 'alone'}: products {where}")

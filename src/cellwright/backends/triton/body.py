@@ -123,9 +123,7 @@ class Body:
             self.lines += self.before(place.array, name, dim)
         # What is carried has its name from the loop.
 
-    def before(
-        self, state: str, name: str, dim: Dim | None, at: tuple[str, str] | None = None
-    ) -> list[str]:
+    def before(self, state: str, name: str, dim: Dim | None, at: tuple[str, str] | None = None) -> list[str]:
         """A state before the step, from its history, its start or its fresh value; `at`: other columns than
         the program's, and which of them are there."""
         there, more = (self.mask(dim, True), "") if at is None else (f"real & {at[1]}", f" + {at[0]}")

@@ -134,6 +134,6 @@ def laid_out(choice: Choice, sizes: Mapping[str, int], call: Call) -> str:
     meetings = [w.stages.meetings for w in k.program.kernels.values() if w.stages is not None]
     times = " + ".join(map(str, meetings))
     return (
-        f"{count} programs of {joint.rows} rows and 1/{joint.shares} of the units, which meet {times} times a "
-        f"step; matrices {where}"
+        f"{count} programs of {joint.rows} rows and 1/{joint.shares} of the units, which meet {times} times "
+        f"a step; matrices {where}"
     )

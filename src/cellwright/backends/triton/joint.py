@@ -19,7 +19,10 @@ from cellwright.backends.triton.sizes import LEAST, layout, power
 SUMS = 128 << 10
 # Bytes of pieces on their way to a program, at so many loads ahead.
 PIECES, AHEAD = 96 << 10, 3
-WIDEST_PIECE = 1024
+WIDEST_PIECE = 256
+# Numbers of matrices that a program holds at most: a product of them is one long piece of code, and with four
+# matrices of [1,024, 16] the compiler took 15 s, with registers spilled.
+HELD = 1 << 15
 ROWS = (16, 32, 64, 128)
 SHARES = (16, 32, 64, 128)
 
@@ -96,7 +99,7 @@ def _layouts(
             if sum(rows * out for _, out in tiles) * 4 > SUMS:
                 continue
             taken = sum(power(read) * out for read, out in tiles) * dtype.itemsize
-            if program.held and taken > card.chip:
+            if program.held and (taken > card.chip or taken > HELD * dtype.itemsize):
                 continue
             depth = _depth(rows, tiles, dtype)
             blocks = max(1, min(-(-batch // rows), card.processors // shares))

@@ -36,7 +36,9 @@ class JointBody(Body):
         super().__init__(routine, widths, None, held)
         # What is carried lies there already.
         self.own_laid = {
-            held: sorted(k for k in values & stages.own if k in self.fetched or self.nodes[k].op not in ANY_LEAF)
+            held: sorted(
+                k for k in values & stages.own if k in self.fetched or self.nodes[k].op not in ANY_LEAF
+            )
             for held, values in ((True, stages.multiplied), (False, stages.laid))
         }
         for k in (*self.own_laid[True], *self.own_laid[False]):
@@ -115,13 +117,14 @@ class JointBody(Body):
         neutral, shape = REDUCTIONS[node.op]
         dim = self.size(o)
         assert dim is not None
-        size, found = size_text(dim), []
+        size = size_text(dim)
+        found: list[str] = []
         text = self._whole(o, "along", "there", found, self.stages.level[k])
         part = shape.format(f"tl.where(there, {text}, {neutral})", size)
         total = f"tl.maximum({name}, {part})" if node.op == "max" else f"{name} + {part}"
         self.lines += [
             f"{name} = tl.full([ROWS, 1], {neutral}, REAL)",
-            f"for first in tl.range(0, {size}, WIDE, num_stages=AHEAD):",
+            f"for first in range(0, {size}, WIDE):",
             "    along = first + tl.arange(0, WIDE)[None, :]",
             f"    there = along < {size}",
             *(f"    {line}" for line in found),
@@ -289,4 +292,3 @@ class JointBody(Body):
 def store_mask(body: Body, dim: Dim | None) -> str:
     """Who stores a value: every program its own units, one of them a number."""
     return "(here & (group == 0))" if dim is None else body.mask(dim, False)
-

@@ -1,4 +1,4 @@
-"""What stands around a step whose units programs share: its loop over time, where they meet, the stores. Floor 2.
+"""What stands around a step whose units programs share: the loop over time, meetings, stores. Floor 2.
 
     program (row block, share of the units)    one launch for all steps, and a meeting of all after each stage
                                                or a launch for every stage of every step (`APART`)
@@ -87,7 +87,9 @@ class JointFrame:
             self.stored[level].append(f"sum_{n} += {self._real(k)}")
             column = " + tl.zeros([1, 1], tl.int32)" if dim is None else ""
             address = body.address(".totals", "block", dim, offset) + column
-            inside = f"in_{body.dim(dim)}" if dim is not None else "(tl.full([1, 1], 1, tl.int1) & (group == 0))"
+            inside = (
+                f"in_{body.dim(dim)}" if dim is not None else "(tl.full([1, 1], 1, tl.int1) & (group == 0))"
+            )
             total = f"tl.sum(sum_{n}, axis=0, keep_dims=True)"
             sums.setdefault(level, []).append(self._added(address, total, inside))
         after += [line for level, adds in sums.items() for line in (f"if DO_{level}:", *indented(adds))]
@@ -178,12 +180,19 @@ class JointFrame:
         lines, seen, count = [], set(), self.stages.count
         for stage in range(count):
             read = sorted(self.body.reads_in[stage])
-            first = [line for k in read if k in self.body.fetched and k not in seen for line in self.body.reload(k)]
-            again = [k for k in read if k in seen or (k not in self.body.fetched and self.stages.level[k] < stage)]
+            first = [
+                line for k in read if k in self.body.fetched and k not in seen for line in self.body.reload(k)
+            ]
+            again = [
+                k for k in read if k in seen or (k not in self.body.fetched and self.stages.level[k] < stage)
+            ]
             seen |= {k for k in read if k in self.body.fetched}
             if again:
                 first += ["if APART:", *indented([line for k in again for line in self.body.reload(k)])]
-            lines += [f"if DO_{stage}:", *indented([*first, *self.body.in_stage[stage], *self.told[stage]] or ["pass"])]
+            lines += [
+                f"if DO_{stage}:",
+                *indented([*first, *self.body.in_stage[stage], *self.told[stage]] or ["pass"]),
+            ]
             if stage < count - 1 or self.stages.wrap:
                 lines += ["if not APART:", f"{TAB}met += SHARES", f"{TAB}meet(met_ptr + block, met)"]
             if self.stored[stage]:

@@ -13,8 +13,8 @@ from cellwright.backends.triton.frame import Written
 from cellwright.backends.triton.joint import AHEAD, Joint
 from cellwright.compiler.dims import Dim
 
-# kernel name, grid, arguments, warps, whether all programs must be on the card at once
-Start = Callable[[tuple[int, int, int], dict[str, Any], int, bool], None]
+# grid, arguments, warps, turns of a loop at once, whether all programs must be on the card at once
+Start = Callable[[tuple[int, int, int], dict[str, Any], int, int, bool], None]
 
 
 def handed(
@@ -73,7 +73,9 @@ def run(
     whole = arguments | {"met_ptr": met, "T": steps, "B": batch, "APART": apart}
     for grid, first, count, block, now in _launches(joint, steps, blocks, stages, apart):
         does = {f"DO_{stage}": stage in now for stage in stages}
-        start(grid, whole | does | {"FIRST": first, "COUNT": count, "BLOCK": block}, joint.warps, not apart)
+        start(
+            grid, whole | does | {"FIRST": first, "COUNT": count, "BLOCK": block}, joint.warps, 3, not apart
+        )
 
 
 def _launches(
@@ -88,4 +90,3 @@ def _launches(
         return
     for block in range(0, blocks, joint.blocks):
         yield (min(joint.blocks, blocks - block), joint.shares, 1), 0, steps, block, stages
-

@@ -303,13 +303,14 @@ def _run(
     grid = (-(-how.batch // made.rows), made.shares, how.parts)
     # Triton launches on the current device, which need not be the tensors'.
     with torch.cuda.device_of(none):  # type: ignore[no-untyped-call]
-        start(getattr(k.module, name), grid, arguments, made.warps)
+        start(getattr(k.module, name), grid, arguments, made.warps, made.stages)
 
 
 def _run_joint(
     k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How, keep: bool
 ) -> None:
-    """The same where programs share the units. The interpreter runs them one after the other: none may wait."""
+    """The same where programs share the units; in the interpreter, one after the other, none may wait."""
+    assert how.joint is not None
     written, made, like = k.program.kernels[name], how.joint[name], given.starts[0]
     own = joint_launch.rooms(written, arrays, like, (how.held, how.real), how.batch, how.sizes)
     arguments = _arguments(k, name, {**arrays, **own}, given, how) | joint_launch.constants(made)
@@ -321,9 +322,7 @@ def _run_joint(
         )
 
 
-def _arguments(
-    k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How
-) -> dict[str, Any]:
+def _arguments(k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given, how: How) -> dict[str, Any]:
     """What every kernel of a call is told."""
     import triton.language as tl  # the one import of Triton but the emitted text's
 
@@ -344,11 +343,17 @@ def _arguments(
 
 
 def start(
-    kernel: Any, grid: tuple[int, int, int], arguments: dict[str, Any], warps: int, together: bool = False
+    kernel: Any,
+    grid: tuple[int, int, int],
+    arguments: dict[str, Any],
+    warps: int,
+    stages: int = 3,
+    together: bool = False,
 ) -> None:
-    """Launch one kernel; the interpreter knows no warps. `together`: its programs wait for each other, so all
-    of them are on the card at once, or the driver refuses."""
-    options: dict[str, Any] = {"num_warps": warps} | ({"launch_cooperative_grid": True} if together else {})
+    """Launch one kernel; the interpreter knows no warps. `stages`: turns of a loop under way at once;
+    `together`: its programs wait for each other, so all are on the card at once, or the driver refuses."""
+    options: dict[str, Any] = {"num_warps": warps, "num_stages": stages}
+    options |= {"launch_cooperative_grid": True} if together else {}
     try:
         kernel[grid](**arguments, **({} if interpreted() else options))
     except torch.OutOfMemoryError:

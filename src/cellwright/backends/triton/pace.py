@@ -1,4 +1,4 @@
-"""The three figures of a card by which a layout is chosen, measured once and kept beside the kernels. Floor 2.
+"""The three figures of a card by which a layout is chosen, measured once and kept on disk. Floor 2.
 
     ~/.cache/cellwright/kernels/pace-<card>.json    {"meet": us, "read": GB/s, "multiply": TFLOP/s}
 
@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -111,11 +110,11 @@ def read_pace(file: Path) -> Pace | None:
     """The figures of a file; None where there are none that can be used."""
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
-        figures = [float(kept[name]) for name in ("meet", "read", "multiply")]
+        meet, read, multiply = (float(kept[name]) for name in ("meet", "read", "multiply"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    sound = all(0 < figure < 1e6 for figure in figures)
-    return Pace(*figures, measured=True) if sound else None
+    sound = all(0 < figure < 1e6 for figure in (meet, read, multiply))
+    return Pace(meet, read, multiply, measured=True) if sound else None
 
 
 def write_pace(file: Path, pace: Pace) -> None:
@@ -140,7 +139,7 @@ def measured(device: torch.device) -> Pace:
 
         def meets() -> None:
             met = torch.zeros(1, dtype=torch.int32, device=device)
-            start(made.meets, (count, 1, 1), {"met_ptr": met, "COUNT": ROUNDS, "SHARES": count}, 4, True)
+            start(made.meets, (count, 1, 1), {"met_ptr": met, "COUNT": ROUNDS, "SHARES": count}, 4, 3, True)
 
         def reads() -> None:
             given = {"data_ptr": data, "out_ptr": out, "COUNT": ROUNDS, "PIECES": pieces}
@@ -162,11 +161,10 @@ def _microseconds(job: Callable[[], None], like: Tensor) -> float:
     """The shorter of two runs, after one that compiles."""
     found: list[float] = []
     for _ in range(3):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         begin.record(torch.cuda.current_stream(like.device))
         job()
         end.record(torch.cuda.current_stream(like.device))
         end.synchronize()
         found.append(1e3 * begin.elapsed_time(end))
-    best: Any = min(found[1:])
-    return float(best)
+    return min(found[1:])

@@ -12,6 +12,9 @@ from cellwright.backends.triton.split import Split
 
 # tl.dot takes no fewer rows, and no fewer units either way.
 LEAST = 16
+# Numbers of held matrices beside which the next step's values can be read ahead: with more, what is on its
+# way no longer fits (sLSTM with heads of 128, back: 292 KiB of an H100's 227, and 140 without).
+AHEAD_OF = 1 << 15
 # Values of a vector that one program of 4 warps holds where no product asks for more.
 LANES = 512
 
@@ -19,7 +22,7 @@ LANES = 512
 @dataclass(frozen=True)
 class Layout:
     """One kernel's programs: rows each, units each (`share`), how many shares; padded sizes by
-    name; units of a matrix read at a time where it is not held."""
+    name; units of a matrix read at a time where it is not held; steps under way at once."""
 
     rows: int
     share: int
@@ -27,6 +30,7 @@ class Layout:
     pads: Mapping[str, int]
     warps: int
     depth: int = LEAST
+    stages: int = 3
 
 
 def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) -> Layout:
@@ -46,7 +50,10 @@ def layout(program: Program, kernel: str, sizes: Mapping[str, int], batch: int) 
     warps = 16 if written.products and widest >= 256 else warps
     # A piece of a matrix is read through registers: 16 K numbers at a time.
     depth = max(LEAST, min(64, (1 << 14) // widest))
-    return Layout(rows, share, shares, pads, warps, depth)
+    words = dict(written.dims)
+    numbers = sum(pads[words[read]] * pads[words[out]] for read, out in written.tiles)
+    stages = 1 if program.held and numbers > AHEAD_OF else 3
+    return Layout(rows, share, shares, pads, warps, depth, stages)
 
 
 def _share(split: Split, size: int) -> tuple[int, int]:

@@ -80,8 +80,8 @@ class _Stager:
             self.level[k] = self._level(k)
         own = self._own(roots)
         count = 1 + max((self.level[k] for k in own), default=0)
-        kinds = (frozenset(s) for s in (self.multiplied, self.laid, self.anew))
-        return Stages(self.level, *kinds, self.wrap, own, count)
+        multiplied, laid, anew = (frozenset(s) for s in (self.multiplied, self.laid, self.anew))
+        return Stages(self.level, multiplied, laid, anew, self.wrap, own, count)
 
     def _level(self, k: int) -> int:
         node = self.nodes[k]
