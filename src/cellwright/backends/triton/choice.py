@@ -67,7 +67,7 @@ def _choices(
     dtype: torch.dtype,
     card: Card,
 ) -> tuple[Choice, ...]:
-    """The cheapest of either kind, the cheaper first."""
+    """The cheapest first, then what is left if it fails."""
     sizes = dict(items)
     alone = _alone(graph, record, sizes, dtype, card)
     costs = {"alone": sum(alone_step(alone.program, n, sizes, batch, dtype, card) for n in _ways(alone))}
@@ -80,6 +80,8 @@ def _choices(
             kinds["sharing units"] = shared
             costs["sharing units"] = sum(j.microseconds for j in shared[1].values())
     order = sorted(kinds, key=costs.__getitem__)
+    # Where sharing units fails whole rows are left, if they fit; where they are the best nothing better is.
+    order = [n for n in order[: order.index("alone") + 1] if n == order[0] or costs[n] < float("inf")]
     return tuple(Choice(*kinds[name], MappingProxyType(costs), card) for name in order)
 
 
