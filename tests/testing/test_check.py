@@ -167,3 +167,13 @@ def test_assert_close_raises() -> None:
 def test_an_unknown_backend_is_refused() -> None:
     with pytest.raises(cw.SettingError, match="no such backend: got cuda9"):
         check_cell(cw.cells.elman, backends=("cuda9",))
+
+
+def test_narrow_types_where_they_are_asked_for() -> None:
+    report = check_cell(cw.cells.elman, backends=("stock",), dtypes=(torch.bfloat16,))
+    rows = [row for row in report.rows if row.backend == "stock"]
+    assert len(rows) > 4 and all("bfloat16" in row.check or "fifty" in row.check for row in rows)
+    with pytest.raises(
+        cw.SettingError, match=r"no type to check in: got torch.int8, expected torch.float64, "
+    ):
+        check_cell(cw.cells.elman, dtypes=(torch.int8,))

@@ -44,6 +44,16 @@ TOLERANCES: Mapping[torch.dtype, Tolerance] = {
     torch.float64: Tolerance(8.0, 1e-9, 1e-13),
     torch.float32: Tolerance(8.0, 1e-3, 2e-6),
 }
+# What kernels keep in float32 the reference rounds at every operation: their error is to be no larger, but
+# the largest of some hundred rounding errors varies by chance. The floor is a few roundings of a result.
+NARROW: Mapping[torch.dtype, Tolerance] = {
+    torch.bfloat16: Tolerance(2.0, 0.5, 1.6e-2),
+    torch.float16: Tolerance(2.0, 0.1, 2e-3),
+}
+
+
+def _tolerance(dtype: torch.dtype) -> Tolerance:
+    return TOLERANCES[dtype] if dtype in TOLERANCES else NARROW[dtype]
 
 
 class CheckError(CellwrightError, AssertionError):
@@ -113,6 +123,7 @@ def check_cell(
     backends: tuple[str, ...] | None = None,
     hidden: int | None = None,
     device: str = "cpu",
+    dtypes: tuple[torch.dtype, ...] = tuple(TOLERANCES),
 ) -> Report:
     """Check a cell on every backend that takes it.
 
@@ -126,6 +137,7 @@ def check_cell(
         backends: names to check; all that take the cell when left out.
         hidden: H, for a cell whose sizes need a certain one (a multiple of its heads).
         device: where the other backends run; the reference is held to the text on the CPU.
+        dtypes: in which types the other backends are checked; bfloat16 and float16, too.
 
     Returns:
         What was measured.
@@ -137,6 +149,10 @@ def check_cell(
     >>> print(str(check_cell(cw.cells.elman, backends=("eager",))).splitlines()[0])
     elman: 10 checks
     """
+    foreign = [str(d) for d in dtypes if d not in (*TOLERANCES, *NARROW)]
+    if foreign or not dtypes:
+        expected = ", ".join(map(str, (*TOLERANCES, *NARROW)))
+        raise SettingError("no type to check in", got=", ".join(foreign) or "none", expected=expected)
     unknown = [name for name in backends or () if name not in BACKENDS]
     if unknown:
         raise SettingError("no such backend", got=", ".join(unknown), expected=", ".join(BACKENDS))
@@ -145,9 +161,10 @@ def check_cell(
     for name in backends or BACKENDS:
         if name != "eager":
             backend = import_module(f"cellwright.backends.{name}")
-            taken, why = _taken(cell, backend, hidden, device)
+            taken, why = _taken(cell, backend, hidden, device, dtypes)
             refusals += [] if taken else [(name, str(why))]
-            rows += check_backend(cell, backend, name, hidden, device=device) if taken else []
+            if taken:
+                rows += check_backend(cell, backend, name, hidden, device=device, dtypes=dtypes)
     report = Report(cell.name, tuple(rows), tuple(refusals))
     failed = [str(row) for row in rows if not row.passed]
     if failed:
@@ -162,11 +179,12 @@ def check_backend(
     hidden: int | None = None,
     long: bool = True,
     device: str = "cpu",
+    dtypes: tuple[torch.dtype, ...] = tuple(TOLERANCES),
 ) -> Iterator[Row]:
-    """The rows of one backend against the float64 reference, in the types that it takes; `long` adds the
-    sequence of 1,100 steps."""
+    """The rows of one backend against the float64 reference, in those of the types that it takes; `long` adds
+    the sequence of 1,100 steps."""
     plan = plan_of(cell.graph)
-    taken, _ = _taken(cell, backend, hidden, device)
+    taken, _ = _taken(cell, backend, hidden, device, dtypes)
     for dtype in taken:
         label = str(dtype).removeprefix("torch.")
         for case in (*CASES, LONG) if long and dtype == torch.float32 else CASES:
@@ -178,11 +196,11 @@ def check_backend(
 
 
 def _taken(
-    cell: Cell, backend: Backend, hidden: int | None, device: str
+    cell: Cell, backend: Backend, hidden: int | None, device: str, dtypes: tuple[torch.dtype, ...]
 ) -> tuple[list[torch.dtype], str | None]:
     """The types that a backend takes there, and why it does not take the last that it refused."""
     plan, taken, why = plan_of(cell.graph), [], None
-    for dtype in TOLERANCES:
+    for dtype in dtypes:
         refusal = backend.refuses(plan, draw(cell, CASES[0], dtype, hidden, device=device))
         why = refusal or why
         taken += [] if refusal else [dtype]
@@ -257,7 +275,7 @@ def compare(cell: Cell, backend: Backend, name: str, call: Call, label: str) -> 
 
     The row is that of the value or gradient that comes nearest to failing.
     """
-    plan, tolerance = plan_of(cell.graph), TOLERANCES[call.x.dtype]
+    plan, tolerance = plan_of(cell.graph), _tolerance(call.x.dtype)
     exact_call = _in_float64(call)
     exact = everything(eager.run(plan, exact_call), exact_call)
     own = everything(eager.run(plan, call), call)
@@ -303,7 +321,7 @@ def _cut_anywhere(
         pairs = [(torch.cat([first.y, second.y]), whole.y)]
         pairs += [(second.states[key], whole.states[key]) for key in whole.states]
         worst = max(worst, *(distance(a, b.double()) for a, b in pairs))
-    return Row(f"cut anywhere, {str(dtype).removeprefix('torch.')}", name, worst, TOLERANCES[dtype].floor)
+    return Row(f"cut anywhere, {str(dtype).removeprefix('torch.')}", name, worst, _tolerance(dtype).floor)
 
 
 @dataclass
@@ -342,5 +360,5 @@ def _fifty_steps(
     theirs = _Descent(call).losses(eager, plan, goal, 50)
     apart = [abs(a - b) / max(abs(b), 1e-9) for a, b in zip(ours, theirs, strict=True)]
     worst = math.inf if any(map(math.isnan, apart)) else max(apart)
-    allowed = 1e-9 if dtype == torch.float64 else TOLERANCES[dtype].ceiling
+    allowed = 1e-9 if dtype == torch.float64 else _tolerance(dtype).ceiling
     return Row("fifty optimiser steps, loss by loss", name, worst, allowed)

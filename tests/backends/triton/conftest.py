@@ -8,6 +8,9 @@ from importlib.util import find_spec
 import pytest
 import torch
 
+# cuBLAS gives the same bits twice only so, and reads it when it is first used.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 if find_spec("triton") is not None and not torch.cuda.is_available():
     # Triton's own functions are made for the interpreter, or not, when it is first imported.
     os.environ["TRITON_INTERPRET"] = "1"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,8 @@ from tests.backends.agreement import call_of, results
 import cellwright as cw
 from cellwright.backends import eager
 from cellwright.backends import triton as gpu
-from cellwright.backends.triton import card, launch, source
+from cellwright.backends.cpu.outside import given_of
+from cellwright.backends.triton import card, launch, pace, source
 from cellwright.runtime.choose import plan_of
 
 CUDA = torch.device("cuda", 0)
@@ -104,6 +107,45 @@ def test_memory_that_runs_out_says_what_would_fit(monkeypatch: pytest.MonkeyPatc
         cw.RoomError, match=r"gru over 3 steps\): got 2 sequences of .* a batch of at most \d+"
     ):
         gpu.run(plan_of(graph), call)
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 steps of 4,096 sequences: feeds and outputs of 5 x 256 float32 each."""
+    gib = 1 << 30
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=80 * gib))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (30 * gib, 80 * gib))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 3 * gib)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 2 * gib)
+    layer = cw.nn.Recurrent("peephole", 3, 256)
+    k = launch.kernel(layer.running().graph)
+    call = layer.call(torch.zeros(1, 1, 3).expand(2000, 4096, 3))
+    given = given_of(k.program.base, call, {"H": 256, "I": 3})
+    how = launch.how_of(k, given, {"H": 256, "I": 3})
+    each = 2000 * 5 * 256 * 4
+    with pytest.raises(
+        cw.RoomError, match=rf"got 4096 sequences of {each / 2**20:.1f} MiB, expected at most 31744"
+    ):
+        card.need_room("peephole", how, False, CUDA)
+    few = replace(how, batch=31 * gib // each)
+    card.need_room("peephole", few, False, CUDA)
+    card.need_room("peephole", how, False, torch.device("cpu"))
+
+
+def test_a_card_that_cannot_be_measured_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure is kept then, and nothing is said: a layout is chosen all the same."""
+
+    def fails(_: torch.device) -> pace.Pace:
+        raise launch.KernelError("its kernel does not run: too many programs")
+
+    monkeypatch.setenv("CELLWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100")
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    monkeypatch.setattr(pace, "measured", fails)
+    assert pace._pace(CUDA) is pace.ASSUMED and not list(tmp_path.iterdir())
+    monkeypatch.setattr(pace, "measured", lambda _: pace.Pace(1.0, 90.0, 2.5, True))
+    assert pace._pace(CUDA).meet == 1.0 and len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(pace, "measured", fails)
+    assert pace._pace(CUDA).measured
 
 
 def test_an_altered_source_is_written_anew() -> None:

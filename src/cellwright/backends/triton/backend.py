@@ -45,6 +45,7 @@ def run(plan: Plan, call: Call) -> Outcome:
         how = how_of(k, given, sizes, call.half, choice.joint)
         flat: list[Tensor | None] = [*flatten(given), given.lengths, given.resets]
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
+        card.need_room(plan.graph.name, how, keep, call.x.device)
         try:
             if call.record:
                 found = forward(k, given, how, False)

@@ -41,12 +41,31 @@ def needed(how: How, keep: bool) -> int:
     return how.steps * (stored * item + histories)
 
 
+def need_room(name: str, how: How, keep: bool, device: torch.device) -> None:
+    """Refuse, before anything is launched, a call whose way forward alone takes more than is free.
+
+    Raises:
+        RoomError: it does not fit.
+    """
+    if device.type != "cuda":
+        return
+    w = how.widths
+    each = how.steps * (sum(w.feeds) + w.states[0] + (w.kept if keep else 0)) * how.dtype.itemsize
+    # To ask a card what is free takes longer than many a call: only large ones ask.
+    total = torch.cuda.get_device_properties(device).total_memory
+    if each * how.batch > total // 16 and each * how.batch > _free(device):
+        raise no_room(name, how, keep, device)
+
+
 def no_room(name: str, how: How, keep: bool, device: torch.device) -> RoomError:
     """What was needed, and how many sequences would fit."""
-    each = needed(how, keep)
-    free = torch.cuda.mem_get_info(device)[0]
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return no_room_for(name, how.steps, how.batch, each, free)
+    return no_room_for(name, how.steps, how.batch, needed(how, keep), _free(device))
+
+
+def _free(device: torch.device) -> int:
+    """Bytes that can be had: those of the card, and what torch keeps and nothing uses."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 def no_room_for(name: str, steps: int, batch: int, each: int, free: int) -> RoomError:
