@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+from torch.nn.functional import ctc_loss
 
 from cellwright.errors import DataError, SettingError
 from cellwright.inspect.inside import Inside
@@ -33,6 +34,10 @@ from cellwright.tasks.tag.code import Sides
 from cellwright.tasks.tag.live import LiveSentences
 from cellwright.tasks.tag.sentences import normal as tag_sentences
 from cellwright.tasks.training.loop import evaluating
+from cellwright.tasks.transcribe import code as transcribe_code
+from cellwright.tasks.transcribe.alphabet import BLANK, Alphabet
+from cellwright.tasks.transcribe.decode import best_path
+from cellwright.tasks.transcribe.features import Frames
 
 EMPTY = "∅"
 LONGEST = 10_000  # tokens of a text file that are read
@@ -219,9 +224,47 @@ def _tag(estimator: Any, data: str, row: int) -> Inside:
     )
 
 
+def _transcribe(estimator: Any, data: str, row: int) -> Inside:
+    facts, network = estimator.facts_, estimator.network_
+    part = estimator.read(data)
+    part = part.some([_place(row, len(part), data)])
+    frames = Frames.from_json(facts["frames"])
+    x = torch.from_numpy(transcribe_code.steps_of(part, facts)[0])[:, None]
+    x = x.to(next(network.parameters()).device)
+    logs = network(x, torch.tensor([len(x)], device=x.device))
+    alphabet, path = Alphabet.from_json(facts["alphabet"]), best_path(logs[:, 0].cpu().numpy())
+    letters = {one.step: alphabet.tokens[one.token - 1] for one in path}
+    tokens = torch.tensor([[one.token for one in path]], device=x.device)
+    text = alphabet.decode(tokens[0].tolist())
+
+    def says(y: Tensor) -> Tensor:
+        many, lengths = y.shape[1], torch.full((y.shape[1],), len(y))
+        sizes = torch.full((many,), tokens.shape[1])
+        found: Tensor = -ctc_loss(
+            network.said(y), tokens.expand(many, -1), lengths, sizes, blank=BLANK, reduction="none"
+        )
+        return found
+
+    bands, names = x.reshape(len(x), frames.stack, frames.width).mean(1), ("low", "middle", "high")
+    parts = bands.tensor_split(min(3, frames.width), 1)
+    return Inside(
+        network.recurrent,
+        x,
+        tuple(f"{k * frames.seconds:.2f} {letters.get(k, '')}".strip() for k in range(len(x))),
+        says,
+        (f"Recording {part.recordings[0].name}", f"录音 {part.recordings[0].name}"),
+        (
+            f"says “{_short(text)}”; followed: the logarithm of its probability",
+            f"听写为“{_short(text)}”；追踪的是它概率的对数",
+        ),
+        signal=torch.stack([part.mean(1) for part in parts], 1).cpu(),
+        names=names[: len(parts)],
+    )
+
+
 TASKS: Mapping[str, Callable[[Any, str, int], Inside]] = {
     "classify": _classify, "forecast": _forecast, "generate": _generate,
-    "tag": _tag,
+    "tag": _tag, "transcribe": _transcribe,
 }  # fmt: skip
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import cellwright as cw
 from cellwright.cli import main
 from cellwright.errors import DataError, SettingError
+from cellwright.tasks.inside import inside
 from cellwright.tasks.report.page import page
+from cellwright.tasks.transcribe.decode import Prefixes
 from cellwright.tasks.transcribe.utterances import normal
 
 from .sounds import RATE, folder, model, small, sound, texts, wav
@@ -108,6 +111,25 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
                 small(**settings).check()
         else:
             small(**settings).check()
+
+
+def test_the_inside_of_a_recording_is_followed_to_the_probability_of_its_text(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wav(sound("cab")))
+    found = inside(model(), str(tmp_path / "a.wav"))
+    assert found.title[0].endswith("a.wav")
+    assert "says “cab”" in found.said[0]
+    assert [step.split()[1] for step in found.steps if " " in step] == ["c", "a", "b"]
+    assert found.signal is not None
+    assert found.signal.shape == (len(found.steps), 3)
+    with torch.no_grad():
+        y, _, _ = found.layer.run(torch.cat([found.x] * 2, 1))
+        said = found.read(y)
+        search = Prefixes(0, unlikely=-np.inf)
+        for row in model().network_(found.x, torch.tensor([len(found.x)]))[:4, 0].numpy():
+            search.push(row)
+    assert said.shape == (2,)
+    short = found.read(y[:4])
+    assert short[0].item() == pytest.approx(search.log_probability([3, 1, 2]), rel=1e-4)
 
 
 def run(capsys: pytest.CaptureFixture[str], *typed: object, code: int = 0) -> tuple[str, str]:

@@ -87,6 +87,7 @@ class Transcriber(Estimator[Utterances, Heard]):
     layers: int = with_default(Estimator, "layers", 2)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.3)
+    batch_size: int = with_default(Estimator, "batch_size", 16)
     epochs: int = with_default(Estimator, "epochs", 30)
     patience: int = with_default(Estimator, "patience", 10)
     learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
