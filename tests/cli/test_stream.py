@@ -96,7 +96,7 @@ def test_a_line_without_an_end_is_not_kept(call: Call, run: Call, monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "xml"], "no such form of lines: got xml, expected auto, json, csv"),
+        (["--format", "xml"], "no such form (--format): got xml, expected auto, json, csv, pcm"),
         (["--state", "folder/where"], "cannot write"),
     ],
 )

@@ -51,6 +51,8 @@ def command(arguments: list[str]) -> Callable[..., None]:
     ) -> None:
         if not isinstance(estimator, Streamed):
             raise SettingError(f"a run of the task {estimator.TASK} does not stream")
+        if form not in (*FORMS, PCM):
+            raise SettingError("no such form", where="--format", got=form, expected=", ".join((*FORMS, PCM)))
         if rate is not None and form != PCM:
             raise SettingError(f"--rate goes with --format {PCM}", got=f"--format {form}")
         live, source = Stream(estimator), cast("BufferedReader", sys.stdin.buffer)

@@ -28,10 +28,9 @@ def heard(data: Sequence[Mapping[str, Any]]) -> Markup:
         "From low to high pitch upwards, dark is loud; a letter stands where the network first says it, "
         "by the best path, the fainter the less sure it is."
     )
-    title = "What it hears"
-    return el(
-        "div", el("h3", title), el("p", says, class_="muted note"), [scroll(_one(one), title) for one in data]
-    )
+    title, side_by_side = "What it hears", "display:flex;flex-wrap:wrap;gap:0 2rem"
+    pictures = el("div", [_one(one) for one in data], style=side_by_side)
+    return el("div", el("h3", title), el("p", says, class_="muted note"), pictures)
 
 
 def worst_heard(data: Sequence[Mapping[str, Any]]) -> Markup:
@@ -69,14 +68,12 @@ def _one(one: Mapping[str, Any]) -> Markup:
         _letters(one["letters"], width / seconds),
         [_time(second, width / seconds) for second in ticks(0, seconds, max(2, width // 120))],
         viewBox=f"0 0 {width} {HEIGHT + 56}", width=width, height=HEIGHT + 56, role="img",
+        style="max-width:100%;height:auto",
     )  # fmt: skip
-    right = one["wanted"] == one["said"]
-    caption = [el("b", str(one["said"]) or "(nothing)"), "" if right else f" – said was: {one['wanted']}"]
-    return el(
-        "figure",
-        drawn,
-        el("figcaption", caption, el("span", f"  {one['file']}, {number(seconds, 3)} s", class_="muted")),
-    )
+    wrong = "" if one["wanted"] == one["said"] else f" (said was: {one['wanted']})"
+    about = el("small", el("br"), f"{one['file']}, {number(seconds, 3)} s", class_="muted")
+    caption = el("span", el("b", str(one["said"]) or "(nothing)"), wrong, about)
+    return el("figure", drawn, el("figcaption", caption), style="margin:0 0 1rem;max-width:100%")
 
 
 def _letters(letters: Sequence[Mapping[str, Any]], scale: float) -> list[Markup]:
