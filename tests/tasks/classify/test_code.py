@@ -45,6 +45,24 @@ def test_pairs_are_neighbours_seen_twice() -> None:
     assert code.sizes(facts) == [size, 4]
 
 
+def test_beginnings_and_endings_seen_twice_stand_beside_the_words() -> None:
+    texts = ["asking questions", "asked Questioned", "who"]
+    facts, _ = code.text_facts(texts, "word", lower=True, min_count=1, max_tokens=0, pairs=True, affixes=True)
+    assert facts["affixes"] == [["ques"], []]
+    coded = code.encoded(Examples("text", ["questionable who", ""]), facts | {"kind": "text"}, 0)
+    x, _ = coded.pad([0])
+    assert x[:, 0, 2].tolist() == [2, 1] and x[:, 0, 3].tolist() == [1, 1]
+    assert code.sizes(facts)[2:] == [3, 2]
+    assert coded.pad([1])[0].tolist() == [[[1, 1, 1, 1]]]
+
+
+def test_scripts_without_blanks_have_no_affixes() -> None:
+    facts, _ = code.text_facts(
+        ["我爱中国"] * 2, "auto", lower=True, min_count=1, max_tokens=0, pairs=False, affixes=True
+    )
+    assert "affixes" not in facts
+
+
 def test_the_end_of_a_long_text_is_not_read() -> None:
     facts, _ = code.text_facts(["a b c"], "word", lower=True, min_count=1, max_tokens=0, pairs=False)
     coded = code.encoded(Examples("text", ["a b c a b", "a"]), facts | {"kind": "text"}, 3)

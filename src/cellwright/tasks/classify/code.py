@@ -1,6 +1,6 @@
 """Texts, sequences and series as the numbers a network reads, by facts of the training part alone. Floor 6.
 
-Texts: token numbers, with the numbers of pairs of neighbours beside them where asked. Series: each channel
+Texts: token numbers, with those of pairs of neighbours and of words' ends beside them. Series: each channel
 with mean 0 and deviation 1; a missing value becomes 0, the mean. Refuses what training has not seen: labels,
 another kind of input, another number of channels.
 """
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from cellwright.errors import DataError, RunError
 from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.classify import genes
+from cellwright.tasks.classify.affixes import SPECIAL, Affixes, affix_facts
 from cellwright.tasks.classify.examples import Examples, Series, one_class
 from cellwright.tasks.classify.labels import Label, classes, from_json, to_json
 from cellwright.tasks.networks import PAD, UNKNOWN, Reader
@@ -32,7 +33,6 @@ Ints = npt.NDArray[np.int64]
 
 LEAST_BATCHES = 100  # of an epoch that is not set
 MOST_NAMED = 10
-SPECIAL = 2  # padding and the unknown pair stand before the pairs
 
 
 def label_facts(train: Examples) -> Facts:
@@ -64,6 +64,7 @@ def text_facts(
     min_count: int,
     max_tokens: int,
     pairs: bool,
+    affixes: bool = False,
     vectors: str = "",
 ) -> tuple[Facts, Vectors | None]:
     """The vocabulary and, where asked, the pairs of neighbours that were seen at least twice.
@@ -73,6 +74,7 @@ def text_facts(
         unit, lower, min_count: as `Vocabulary.build`.
         max_tokens: tokens to keep at most, 0 for all; and as many pairs.
         pairs: whether to number pairs.
+        affixes: whether to number the first and the last letters of words.
         vectors: a file of pretrained vectors; its words are in the vocabulary then, and `width` in the facts.
 
     Raises:
@@ -104,6 +106,8 @@ def text_facts(
             (pair for pair in counts if counts[pair] > 1), key=lambda pair: (-counts[pair], pair)
         )
         facts["pairs"] = sorted(frequent[: max_tokens or None])
+    if affixes and vocabulary.unit == "word":
+        facts["affixes"] = affix_facts(map(vocabulary.tokens, texts))
     return facts, found
 
 
@@ -214,7 +218,8 @@ def sizes(facts: Facts) -> list[int]:
     if "alphabet" in facts:
         return [ALPHABETS[facts["alphabet"]].size]
     pairs = [len(facts["pairs"]) + SPECIAL] if "pairs" in facts else []
-    return [len(facts["vocabulary"]["tokens"]), *pairs]
+    affixes = [len(parts) + SPECIAL for parts in facts.get("affixes", ())]
+    return [len(facts["vocabulary"]["tokens"]), *pairs, *affixes]
 
 
 class Passes:
@@ -259,8 +264,14 @@ def _usable(texts: Sequence[str], unit: Unit, lower: bool, min_count: int) -> in
 def _text_numbers(texts: Sequence[str], facts: Facts, longest: int) -> Iterator[Ints]:
     vocabulary = Vocabulary.from_json(facts["vocabulary"])
     known = None if "pairs" not in facts else _sorted_pairs(facts["pairs"])
-    for ids in _numbers(vocabulary, texts, longest):
-        yield ids if known is None else np.stack([ids, _found(_pairs(ids, len(vocabulary)), known)], axis=1)
+    affixes = Affixes(facts["affixes"]) if "affixes" in facts else None
+    for text, ids in zip(texts, _numbers(vocabulary, texts, longest), strict=True):
+        columns = [ids]
+        if known is not None:
+            columns.append(_found(_pairs(ids, len(vocabulary)), known))
+        if affixes is not None:
+            columns.extend(affixes.numbers((vocabulary.tokens(text) or [""])[: len(ids)]).T)
+        yield np.stack(columns, axis=1) if len(columns) > 1 else ids
 
 
 def _numbers(vocabulary: Vocabulary, texts: Sequence[str], longest: int) -> Iterator[Ints]:

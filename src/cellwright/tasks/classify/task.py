@@ -98,6 +98,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     max_tokens: int = setting(30_000, "tokens in the vocabulary at most; 0: no limit", min=0)
     max_length: int = setting(256, "tokens of a text that are read; 0: all", min=0)
     pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
+    affixes: bool = setting(True, "give the cell the first and the last letters of words too")
     embedding: int = setting(128, "size of the vector of a token", min=1)
     vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
@@ -215,6 +216,7 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             min_count=self.min_count,
             max_tokens=self.max_tokens,
             pairs=self.pairs and self.cell not in self.NOT_CELLS,
+            affixes=self.affixes and self.cell not in self.NOT_CELLS,
             vectors=self.vectors,
         )
         return facts | found
