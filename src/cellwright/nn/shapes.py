@@ -184,7 +184,9 @@ def reversed_steps(x: Tensor, lengths: Tensor | None) -> Tensor:
         return x.flip(0)
     steps = torch.arange(x.shape[0], device=x.device)[:, None]
     index = torch.where(steps < lengths, lengths - 1 - steps, steps)
-    return x.gather(0, index.unsqueeze(-1).expand_as(x))
+    # Whole rows of [T * B, ..]: `gather` goes number by number and takes three times as long.
+    rows = index * x.shape[1] + torch.arange(x.shape[1], device=x.device)
+    return x.flatten(0, 1).index_select(0, rows.flatten()).view_as(x)
 
 
 def reversed_resets(resets: Tensor, lengths: Tensor | None) -> Tensor:
