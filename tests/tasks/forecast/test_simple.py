@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from cellwright.tasks.forecast import choose as choose_module
 from cellwright.tasks.forecast.calendar import cycles_of, features
+from cellwright.tasks.forecast.choose import choose, cycle
 from cellwright.tasks.forecast.read import read
-from cellwright.tasks.forecast.simple import Base, Extent, choose, cycle, origins_of
+from cellwright.tasks.forecast.simple import Base, Extent, anchors, origins_of
 
 
 def wave(rows=160, season=8, noise=0.1):
@@ -18,21 +22,50 @@ def wave(rows=160, season=8, noise=0.1):
     return 20 + 0.05 * t + 3 * np.sin(2 * np.pi * t / season) + noises
 
 
+def ridge(values, origins, anchor, penalty, rows=10, horizon=3):
+    """What scikit-learn's regression forecasts from a window measured from its last value or its mean."""
+    past = np.stack([values[o - rows : o] for o in origins])
+    level = past[:, -1:] if anchor == "last" else past.mean(axis=1, keepdims=True)
+    y = np.stack([values[o : o + horizon] for o in origins]) - level
+    spread = np.sqrt(np.square(past - level).mean())
+    return level + Ridge(alpha=penalty * spread**2).fit(past - level, y).predict(past - level)
+
+
 class TestBase:
-    def test_the_regression_is_sklearns(self):
+    def test_the_regression_is_sklearns(self, monkeypatch):
+        """With one penalty and one anchor the blend is of one regression alone (the bare anchor is far off)."""
+        monkeypatch.setattr(choose_module, "PENALTIES", (10.0,))
         values, extent = wave(120), Extent(10, 3, 1)
         base = choose([values], extent, ["none"], ["last"], linear=True)
         origins = origins_of(extent, 0, 120)
-        level = values[origins - 1]
-        x = np.stack([values[o - 10 : o] - values[o - 1] for o in origins])
-        y = np.stack([values[o : o + 3] - values[o - 1] for o in origins])
-        spread = np.sqrt(np.square(x).mean())
-        errors = []
-        for penalty in (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e6):
-            said = Ridge(alpha=penalty * spread**2).fit(x, y).predict(x)
-            _, ours = base.simple(values, origins, extent)
-            errors.append(np.abs(ours - level[:, None] - said).max())
-        assert min(errors) < 1e-5
+        _, ours = base.simple(values, origins, extent)
+        np.testing.assert_allclose(ours, ridge(values, origins, "last", 10.0), atol=1e-5)
+
+    def test_the_blend_is_a_mean_of_the_best_regressions(self, monkeypatch):
+        monkeypatch.setattr(choose_module, "PENALTIES", (10.0, 100.0))
+        values, extent = wave(160, noise=1.0), Extent(10, 3, 1)
+        base = choose([values], extent, ["none"], ["last", "mean"], linear=True)
+        origins = origins_of(extent, 0, 160)
+        each = [ridge(values, origins, *one).ravel() for one in product(("last", "mean"), (10.0, 100.0))]
+        ours = base.simple(values, origins, extent)[1].ravel()
+        shares, residue, _, _ = np.linalg.lstsq(np.stack(each, axis=1), ours, rcond=None)
+        assert float(residue.sum()) < 1e-6
+        assert shares.sum() == pytest.approx(1, abs=1e-4)
+        assert (shares > 0.05).all() and shares.max() < 0.5
+
+    def test_a_profile_by_hand(self):
+        z = np.array([1.0, 2.0, 6.0, 3.0, 4.0, 11.0, 0.0, 0.0, 0.0, 0.0])
+        level, ahead = anchors(z, np.array([6]), Extent(6, 4, 3), "profile")
+        form = (np.array([-2.0, -1.0, 3.0]) + np.array([-3.0, -2.0, 5.0])) / 2
+        assert level.tolist() == [6.0]
+        np.testing.assert_allclose(ahead[0], (6.0 + form)[[0, 1, 2, 0]])
+
+    def test_a_blend_reaches_as_far_as_a_season_longer_than_the_window(self):
+        values, extent = wave(200, season=20, noise=0.3), Extent(5, 4, 20)
+        base = choose([values], extent, ["none"], ["last", "mean", "season", "profile"], linear=True)
+        assert len(base.weights) == 20
+        moved = base.simple(values + 7, np.array([150]), extent)[1]
+        np.testing.assert_allclose(moved, base.simple(values, np.array([150]), extent)[1] + 7, atol=1e-4)
 
     def test_a_growing_season_is_taken_by_its_logarithm_from_one_season_before(self):
         t = np.arange(144)

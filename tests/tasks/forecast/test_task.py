@@ -108,7 +108,7 @@ class TestHonesty:
         assert {**one, "history": 0} == {**two, "history": 0}
 
     def test_it_beats_the_seasonal_naive_on_air_passengers(self):
-        model = Forecaster().fit("air_passengers", test=0.2)
+        model = Forecaster(epochs=3, units=16).fit("air_passengers", test=0.2)
         assert model.facts_["season"] == 12 and model.facts_["calendar"] == ["year"]
         assert model.metrics_["test"]["mase"] < 0.6 * model.metrics_["baselines"]["seasonal_naive"]["mase"]
         ahead = model.forecast()

@@ -83,3 +83,17 @@ def test_a_forecast_that_only_repeats_is_said_to_have_found_nothing(mase, last, 
     said = verdict(metrics)
     assert ("found NOTHING that the last-value does not know" in said.sentence) == nothing
     assert (said.tone == "bad") == nothing
+
+
+@pytest.mark.parametrize(
+    ("trust", "said"),
+    [
+        ([0.0], "the forecast is the simple one"),
+        ([0.0, 0.5, 0.0], "the forecast of 2 of 3 targets is the simple one"),
+        ([0.25], ""),
+    ],
+)
+def test_a_network_that_added_nothing_is_named(trust: list[float], said: str) -> None:
+    metrics = {"score": "mase", "better": "min", "test": {"mase": 1.0}, "examples": {"trust": trust}}
+    note = verdict(metrics | {"baselines": {"linear": {"mase": 1.0}}}).note
+    assert (said in note) and bool(note) == bool(said)

@@ -35,6 +35,7 @@ class Examples:
         source: the file's name, for messages.
         alphabet: of sequences, `nucleotide` or `protein`.
         names: of sequences that have them.
+        cut_from: what `split` cut this part from, else None.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Examples:
     source: str = ""
     alphabet: str = ""
     names: Sequence[str] = ()
+    cut_from: Examples | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -86,7 +88,8 @@ class Examples:
         at = [int(k) for k in index]
         labels = None if self.labels is None else [self.labels[k] for k in at]
         inputs = cast("list[str]", [self.inputs[k] for k in at])
-        return replace(self, inputs=inputs, labels=labels, names=[self.names[k] for k in at if self.names])
+        names = [self.names[k] for k in at if self.names]
+        return replace(self, inputs=inputs, labels=labels, names=names, cut_from=None)
 
     def labelled(self) -> Examples:
         """Those that training and scoring can use: with a label and, from a table, not with an empty text.
@@ -114,7 +117,8 @@ class Examples:
         _, held = split_examples(
             len(self), labels if len(set(labels)) > 1 else None, (1 - share, share), seed
         )
-        return self.apart(held)
+        first, second = self.apart(held)
+        return replace(first, cut_from=self), replace(second, cut_from=self)
 
     def apart(self, held: Iterable[int]) -> tuple[Examples, Examples]:
         """(rest, those at the places `held`); an example whose label only these have stays in the rest."""

@@ -22,7 +22,6 @@ from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_
 
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
-from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.classify import code, genes, several
 from cellwright.tasks.classify.beside import beside, of_classes
@@ -30,8 +29,11 @@ from cellwright.tasks.classify.examples import Examples, normal
 from cellwright.tasks.classify.labels import as_array, from_json, said
 from cellwright.tasks.classify.live import LiveSeries, LiveTexts
 from cellwright.tasks.classify.read import read
+from cellwright.tasks.classify.settings import Few, Reading
 from cellwright.tasks.classify.show import shown
+from cellwright.tasks.classify.vary import varied
 from cellwright.tasks.data.split import split_examples
+from cellwright.tasks.facts import plain
 from cellwright.tasks.networks import (
     POOLINGS,
     Bag,
@@ -59,7 +61,7 @@ class Numbers:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore[misc]
+class Classifier(ClassifierMixin, Reading, Few, Estimator[Examples, Numbers]):  # type: ignore[misc]
     """Classes of texts, of genes and proteins, or of series of unequal lengths and several channels.
 
     `fit` takes X as texts, as sequences of letters, or as series (arrays [T, C] or [T] each, or one array
@@ -80,27 +82,6 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
     BETTER = "max"
     NOT_CELLS = ("mlp", "bow")
 
-    text: str = setting("", "the column of the texts; empty: guessed")
-    label: str = setting(
-        "", "the column of the labels, or several of 0 and 1 (a,b,c); none: no column; empty: guessed"
-    )
-    separator: str = setting("", "what stands between several labels in a cell; empty: one label")
-    tokens: str = setting(
-        "auto",
-        "what a text is cut into, or of which alphabet it is; auto goes by script and letters",
-        choices=("auto", "word", "char", *ALPHABETS),
-    )
-    kmer: int = setting(1, "letters of a gene or protein that are also read together", min=1, max=8)
-    positions: bool = setting(True, "of sequences of one length, let places count")
-    both_strands: bool = setting(False, "take a gene and its reverse complement for the same")
-    lower: bool = setting(True, "take capital letters for small ones")
-    min_count: int = setting(2, "take tokens seen less often for unknown ones", min=1)
-    max_tokens: int = setting(30_000, "tokens in the vocabulary at most; 0: no limit", min=0)
-    max_length: int = setting(256, "tokens of a text that are read; 0: all", min=0)
-    pairs: bool = setting(True, "give the cell pairs of neighbouring tokens too")
-    affixes: bool = setting(True, "give the cell the first and the last letters of words too")
-    embedding: int = setting(128, "size of the vector of a token", min=1)
-    vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
     word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
     embedding_dropout: float = setting(
@@ -110,11 +91,6 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         0.1, "share of certainty taken off the labels in training", min=0, max=1, exclusive="max"
     )
     balance: bool = setting(False, "let rare classes count as much as frequent ones")
-    ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
-    augment: float = setting(
-        0.0, "spread of the noise on a series, and on the size of its channels, in training", min=0
-    )
-    passes: int = setting(0, "passes over the data in an epoch; 0: one, more for small data", min=0)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)
     dropout: float = with_default(Estimator, "dropout", 0.5)
     epochs: int = with_default(Estimator, "epochs", 10)
@@ -247,7 +223,10 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
 
         Of several labels the mean of each one's, without smoothing: most of them are rare.
         """
-        logits = network(self._varied(batch.x), batch.lengths)
+        x = batch.x
+        if x.is_floating_point():
+            x = varied(x, batch.lengths, noise=self.augment, warp=self.warp)
+        logits = network(x, batch.lengths)
         assert batch.y is not None
         weight = network.get_buffer("class_weight") if self.balance else None
         if batch.y.is_floating_point():
@@ -287,16 +266,32 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
         valid: Examples | None,
         outcome: loop.Outcome,
     ) -> tuple[nn.Module, Facts]:
-        """Of several labels, the threshold that is best for the validation part."""
-        if not self._several:
+        """Of several labels, the threshold that is best for the validation part; a last training if asked.
+
+        That one is on all examples, for all epochs: a tenth of a few chooses the epoch by luck, and is missed
+        in the training.
+        """
+        if self._several:
+            coded = None if valid is None else self.encode(valid, facts)
+            with loop.evaluating(network):
+                facts = self._with_threshold(network, coded, facts)
+        everything = train.cut_from
+        if valid is None or everything is None or valid.cut_from is not everything or not self.refit:
             return network, facts
-        coded = None if valid is None else self.encode(valid, facts)
-        with loop.evaluating(network):
-            return network, self._with_threshold(network, coded, facts)
+        device, kept = next(network.parameters()).device, {"threshold"} & facts.keys()
+        facts = plain(self.learn(everything)) | {name: facts[name] for name in kept}
+        again = self.build(cell, facts).to(device)
+        loop.train(again, self.feed(self.encode(everything, facts)), self.loss, self._plan(device))
+        return again, facts
 
     def baselines(self, train: Examples, held: Examples) -> dict[str, Scores]:
-        """The most frequent class, and a linear model: on words and pairs, letters, stretched series."""
-        return beside(train, held)
+        """The most frequent class, and a linear model: on words and pairs, letters, stretched series.
+
+        They see what the network saw: the validation part too, if it was trained once more with that.
+        """
+        both = train.cut_from
+        seen = both if both is not None and held.cut_from is not both and self.refit else train
+        return beside(seen, held)
 
     def examples(self, network: nn.Module, held: Examples, facts: Facts) -> dict[str, Any]:
         """The confusion matrix (of several labels a row for each), some right and some wrong predictions."""
@@ -332,13 +327,6 @@ class Classifier(ClassifierMixin, Estimator[Examples, Numbers]):  # type: ignore
             return facts | {"threshold": several.HALF}
         shares = self._probabilities(network, coded.inputs).numpy()
         return facts | {"threshold": several.threshold(coded.labels.numpy() > 0, shares)}
-
-    def _varied(self, x: Tensor) -> Tensor:
-        """Series [T, B, C] that were measured a little differently; token numbers stay what they are."""
-        if not self.augment or not x.is_floating_point():
-            return x
-        sizes = 1 + self.augment * torch.randn(1, *x.shape[1:], dtype=x.dtype, device=x.device)
-        return x * sizes + self.augment * torch.randn_like(x)
 
     def inputs(self, X: Any, y: Any = None) -> Examples:
         """X and y in normal form: of a trained model's kind where texts could be of two kinds."""

@@ -16,24 +16,17 @@ from cellwright.errors import DataError
 from cellwright.tasks.data import ForecastRoles, Step
 from cellwright.tasks.data.steps import Stamps
 from cellwright.tasks.forecast.calendar import cycles_of, features
+from cellwright.tasks.forecast.choose import choose, cycle
 from cellwright.tasks.forecast.read import columns_of
 from cellwright.tasks.forecast.series import Panel, Part, Series, Span, carried, missing
-from cellwright.tasks.forecast.simple import (
-    ANCHORS,
-    TRANSFORMS,
-    Base,
-    Extent,
-    Floats,
-    choose,
-    cycle,
-    origins_of,
-)
+from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Base, Extent, Floats, origins_of
 from cellwright.tasks.forecast.windows import Rows, Windows
 
 Facts = dict[str, Any]
 LONGEST_HORIZON = 48
 UNKNOWN_HORIZON = 12
 SHORTEST, LONGEST = 24, 168  # windows that are not set
+SEASONAL = {"season", "profile"}  # anchors that need a season
 DAYS = {"daily", "trading-day"}  # a few rows may be either
 LEAST_SEASONS = 3  # in the training part, for a season that is not set
 NAMED = 5  # series in a message
@@ -90,7 +83,7 @@ def facts(
         DataError: a season is asked for, and there is none.
     """
     panel, first = train.panel, train.panel.first
-    if anchor == "season" and extent.season == 1:
+    if anchor in SEASONAL and extent.season == 1:
         raise DataError(
             "no season was found to measure forecasts from",
             where=first.source,

@@ -1,13 +1,15 @@
-"""What the validation part says of a trained network: whether to believe it, and how far it is off. Floor 6.
+"""What rows that a network has not seen say of it: whether to believe it, and how far it is off. Floor 6.
 
 Split conformal prediction (Vovk et al. 2005), for quantiles as Romano et al. 2019 have it, but by a factor:
 the bounds of every step are widened, or narrowed, by one number for each share, so that they would have held
-that share of the validation part. What is measured there is measured again on the test part, and said.
+that share of the unseen rows, which count by windows. What is measured there is measured again on the test
+part, and said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,24 +27,57 @@ STRETCHES, MOST = 5, 4  # and in how many stretches of the validation part, of h
 TINY = 1e-6
 
 
-def calibrate(network: ForecastNetwork, windows: Windows, places: Ints, *, believed: bool = False) -> None:
-    """Set the network's trust, unit and factors by its forecasts from some origins of the validation part.
+@dataclass(frozen=True)
+class Unseen:
+    """What came in a stretch of time, and what a network that had not seen it said, in one unit a target.
 
-    A network that is `believed` keeps its trust.
+    Attributes:
+        truth, middle: what was to be added to the simple forecasts, and what was said [horizon, N, K].
+        bounds: as the network's output gives them [2, C, horizon, N, K].
     """
-    truth = _answers(windows, places)  # [horizon, N, K]
-    if isinstance(network.output, Point) and not believed:
-        network.trust.fill_(1.0)
-        middle, _ = said(network, windows, places)
-        network.trust.copy_(torch.from_numpy(_trust(truth, middle)))
-    middle, _ = said(network, windows, places)
+
+    truth: Floats
+    middle: Floats
+    bounds: Floats
+
+
+def unseen(network: ForecastNetwork, windows: Windows, places: Ints, size: Floats | float = 1.0) -> Unseen:
+    """What a network, believed and not yet calibrated, says of some windows.
+
+    Args:
+        network: its trust, unit and factors are set back.
+        windows, places: that it has not seen.
+        size: what one in the windows' units is in those of the result [K].
+    """
+    network.trust.fill_(1.0)
+    network.unit.zero_()
+    network.factor.fill_(1.0)
+    middle, bounds = said(network, windows, places)
+    return Unseen(_answers(windows, places) * size, middle * size, bounds * size)
+
+
+def calibrate(network: ForecastNetwork, found: Sequence[Unseen]) -> None:
+    """Set the network's trust, unit and factors by what was said of unseen rows, in its own units.
+
+    Only a network that says one number is trusted more or less, and at all only if that is worth it in nearly
+    every stretch: those that are given, or fifths of the only one.
+    """
+    truth, middle = (np.concatenate([getattr(one, name) for one in found], 1) for name in ("truth", "middle"))
+    bounds, trust = np.concatenate([one.bounds for one in found], axis=3), np.ones(truth.shape[2])
+    point = isinstance(network.output, Point)
+    if point:
+        stretches = [one.truth.shape[1] for one in found] if len(found) > 1 else []
+        trust = _trust(truth, middle, np.cumsum(stretches)[:-1] if stretches else STRETCHES)
+        middle = trust * middle
     off = np.abs(truth - middle)
     counts = (~np.isnan(off)).sum(axis=1)
     mean = np.nansum(off, axis=1) / np.maximum(counts, 1)
     unit = np.maximum.accumulate(np.maximum(mean, TINY), axis=0)
+    if point:
+        sides = np.stack([middle - unit[:, None], middle + unit[:, None]])
+        bounds = np.repeat(sides[:, None], len(network.shares), axis=1)
+    network.trust.copy_(torch.from_numpy(trust))
     network.unit.copy_(torch.from_numpy(unit))
-    network.factor.fill_(1.0)
-    middle, bounds = said(network, windows, places)
     network.factor.copy_(torch.from_numpy(_factors(truth, middle, bounds, network.shares)))
 
 
@@ -71,10 +106,10 @@ def _answers(windows: Windows, places: Ints) -> Floats:
     return y.double().numpy()
 
 
-def _trust(truth: Floats, middle: Floats) -> Floats:
+def _trust(truth: Floats, middle: Floats, stretches: Ints | int) -> Floats:
     """For each target the share of what is said that leaves the least error [K].
 
-    0 unless the gain is worth it, and not the luck of a stretch of time.
+    0 unless the gain is worth it, and not the luck of a stretch of time (so many, or cut at these windows).
     """
     found = []
     for k in range(truth.shape[2]):
@@ -82,7 +117,8 @@ def _trust(truth: Floats, middle: Floats) -> Floats:
         errors = [float(np.nanmean(np.abs(y - trust * said))) for trust in TRUSTS]
         trust = TRUSTS[int(np.argmin(errors))]
         gains = np.abs(y) - np.abs(y - trust * said)  # [horizon, N]
-        parts = np.array_split(gains, min(STRETCHES, gains.shape[1]), axis=1)
+        cuts = min(stretches, gains.shape[1]) if isinstance(stretches, int) else stretches
+        parts = np.array_split(gains, cuts, axis=1)
         won = sum(float(np.nansum(part)) > 0 for part in parts)
         worth = min(errors) < (1 - WORTH) * errors[0] and won >= MOST * len(parts) / STRETCHES
         found.append(trust if worth else 0.0)
@@ -90,7 +126,10 @@ def _trust(truth: Floats, middle: Floats) -> Floats:
 
 
 def _factors(truth: Floats, middle: Floats, bounds: Floats, shares: Sequence[float]) -> Floats:
-    """For each share and target the factor that makes the bounds hold their share of the truth [C, K]."""
+    """For each share and target the factor that makes the bounds hold their share of the truth [C, K].
+
+    Errors of one window go together, so windows are what is counted for the share of a finite sample.
+    """
     factors = np.ones((len(shares), truth.shape[2]))
     for c, share in enumerate(shares):
         low, high = np.maximum(middle - bounds[0, c], TINY), np.maximum(bounds[1, c] - middle, TINY)
@@ -98,6 +137,7 @@ def _factors(truth: Floats, middle: Floats, bounds: Floats, shares: Sequence[flo
         for k in range(truth.shape[2]):
             known = beyond[..., k][~np.isnan(beyond[..., k])]
             if len(known):
-                level = min(1.0, np.ceil((len(known) + 1) * share) / len(known))
-                factors[c, k] = max(TINY, np.quantile(known, level, method="higher"))
+                count = int((~np.isnan(truth[..., k])).any(axis=0).sum())
+                level = min(1.0, np.ceil((count + 1) * share) / count)
+                factors[c, k] = max(TINY, np.quantile(known, level, method="inverted_cdf"))
     return factors

@@ -167,6 +167,11 @@ class ForecastNetwork(nn.Module):
         factor = self.factor.nan_to_num(unmeasured)[:, None, None]
         return replace(said, bounds=said.middle + factor * (bounds - said.middle))
 
+    def calibrated_as(self, other: ForecastNetwork) -> None:
+        """Take over another one's trust, unit and factors."""
+        for name in ("trust", "unit", "factor"):
+            getattr(self, name).copy_(getattr(other, name))
+
     def inputs(self, batch: WindowBatch) -> Tensor:
         """What the recurrent layer reads of windows [window + horizon, B, C], fed with what was said."""
         x = batch.x

@@ -22,11 +22,12 @@ from cellwright.tasks.facts import plain
 from cellwright.tasks.forecast import facts as learnt
 from cellwright.tasks.forecast import show
 from cellwright.tasks.forecast.beside import beside
-from cellwright.tasks.forecast.intervals import calibrate, said, uncalibrated
+from cellwright.tasks.forecast.intervals import calibrate, said, uncalibrated, unseen
 from cellwright.tasks.forecast.live import LiveForecast
 from cellwright.tasks.forecast.network import ForecastNetwork, PerceptronForecast, RecurrentForecast
 from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of, refuse_unfit
 from cellwright.tasks.forecast.read import Reading, read
+from cellwright.tasks.forecast.rehearse import rehearsed
 from cellwright.tasks.forecast.rolling import backtest, rolling
 from cellwright.tasks.forecast.score import coverages, naive, scores
 from cellwright.tasks.forecast.series import Floats, Panel, Part, whole
@@ -102,8 +103,8 @@ class Forecaster(Columns, Estimator[Part, Windows]):
 
     def conflicts(self) -> Iterable[str]:
         """Clauses for settings that do not go together."""
-        if self.anchor == "season" and self.season == 1:
-            yield "anchor season needs a season, got season 1 (none)"
+        if self.anchor in learnt.SEASONAL and self.season == 1:
+            yield f"anchor {self.anchor} needs a season, got season 1 (none)"
         if self.decoding == "autoregressive" and (self.bidirectional or self.cell in self.NOT_CELLS):
             what = "both directions" if self.bidirectional else f"the cell {self.cell}"
             yield f"decoding autoregressive goes from step to step, which {what} cannot"
@@ -202,7 +203,7 @@ class Forecaster(Columns, Estimator[Part, Windows]):
     def learn(self, train: Part) -> Facts:
         """Season, window, simple forecasts, scales: from the training part. And where the data end."""
         extent = learnt.extent(train, horizon=self.horizon, window=self.window, season=self.season)
-        return self._facts(train, extent, linear=self.linear)
+        return self.facts_of(train, extent)
 
     def build(self, cell: Cell | None, facts: Facts) -> ForecastNetwork:
         """The untrained network."""
@@ -244,25 +245,29 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         """Measure trust and bounds on the validation part; then train once more with it, if that was asked.
 
         The second training runs as many epochs as were best in the first, on all rows before the test part.
-        A validation part of less than five horizons settles neither: all epochs are run, it is believed.
+        A validation part of less than five horizons settles neither: all epochs are run, and networks that
+        are trained at earlier times (`rehearse`) say what it is worth.
         """
         assert isinstance(network, ForecastNetwork)
         if valid is None:
             uncalibrated(network)
             return network, facts
+        device, extent = network.trust.device, learnt.extent_of(facts)
         windows = self.encode(valid, facts)
-        few = valid.rows - min(span.first for span in valid.spans) < FEW * windows.extent.horizon
-        calibrate(network, windows, windows.some(ORIGINS), believed=few and self._refits(train))
+        calibrate(network, [unseen(network, windows, windows.some(ORIGINS))])
         if not self._refits(train) or valid.panel is not train.panel or not outcome.best_epoch:
             return network, facts
+        few = valid.rows - min(span.first for span in valid.spans) < FEW * extent.horizon
         everything = Part(valid.panel, tuple(replace(span, first=0) for span in valid.spans))
-        facts = self._facts(everything, learnt.extent_of(facts), linear=self.linear)
-        again = self.build(cell, facts).to(network.trust.device)
-        epochs = self.epochs if few else outcome.best_epoch
-        plan = replace(self._plan(network.trust.device), epochs=epochs)
+        facts = plain(self.facts_of(everything, extent))
+        again = self.build(cell, facts).to(device)
+        plan = replace(self._plan(device), epochs=self.epochs if few else outcome.best_epoch)
         loop.train(again, self.feed(self.encode(everything, facts)), self.loss, plan)
-        for name in ("trust", "unit", "factor"):
-            getattr(again, name).copy_(getattr(network, name))
+        found = rehearsed(self, everything, cell, facts, device) if few else []
+        if found:
+            calibrate(again, found)
+        else:
+            again.calibrated_as(network)
         return again, facts
 
     def evaluate(self, network: nn.Module, coded: Windows, facts: Facts) -> Scores:
@@ -285,7 +290,7 @@ class Forecaster(Columns, Estimator[Part, Windows]):
             pairs = zip(train.spans, stops, strict=True)
             seen = Part(train.panel, tuple(replace(span, stop=stop) for span, stop in pairs))
         extent = learnt.extent(train, horizon=self.horizon, window=self.window, season=self.season)
-        facts = plain(self._facts(seen, extent, linear=True))
+        facts = plain(self.facts_of(seen, extent, linear=True))
         windows = learnt.windows(held, facts, fed=False)
         places = windows.some(ORIGINS)
         unit = windows.naive_error[windows.which[places]]
@@ -302,7 +307,8 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         every = np.arange(len(windows))
         baseline = naive(windows, every, extent.season)
         forecasts, bounds = self._forecasts(network, windows, every)
-        found: dict[str, Any] = {"forecasts": show.picture(held.panel, windows, forecasts, baseline, bounds)}
+        pictures = show.picture(held.panel, windows, forecasts, baseline, bounds)
+        found: dict[str, Any] = {"forecasts": pictures, "trust": network.trust.tolist()}
         if self.backtest:
             found["backtest"] = backtest(self, whole(held.panel), self.backtest)
         return found
@@ -331,13 +337,14 @@ class Forecaster(Columns, Estimator[Part, Windows]):
             dropout=self.dropout,
         )
 
-    def _facts(self, train: Part, extent: Extent, *, linear: bool) -> Facts:
+    def facts_of(self, train: Part, extent: Extent, *, linear: bool | None = None) -> Facts:
+        """What is learnt of a training part for windows of this extent; `linear`: None for the setting's."""
         return learnt.facts(
             train,
             extent,
             transform=self.transform,
             anchor=self.anchor,
-            linear=linear,
+            linear=self.linear if linear is None else linear,
             calendar=self.calendar,
         )
 

@@ -127,6 +127,13 @@ def _note(metrics: Mapping[str, Any], value: float, measured_on: str) -> str:
     if metrics.get("score") == "accuracy" and size and 0 < value < 1:
         error = number(100 * math.sqrt(value * (1 - value) / size), 2)
         notes.append(f"On {number(size)} examples the standard error of this accuracy is {error} points.")
+    trust = (metrics.get("examples") or {}).get("trust", ())
+    if idle := sum(share == 0 for share in trust):
+        of = "" if idle == len(trust) else f" of {idle} of {len(trust)} targets"
+        notes.append(
+            f"The network added nothing that held up on rows it had not seen: the forecast{of} is the "
+            "simple one under it."
+        )
     return " ".join(notes)
 
 
