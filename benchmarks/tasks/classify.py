@@ -1,9 +1,10 @@
 """Classification with the default settings on well-known sets: one line of JSON each, test part untouched.
 
-python benchmarks/tasks/classify.py ../shared/data [trec sst_binary ...] [--seed 0] [--out FILE.jsonl]
+python benchmarks/tasks/classify.py ../shared/data [trec ...] [--seed 0] [--held 0.4] [--out FILE.jsonl]
 
 Each set is trained on its training file, a tenth of which chooses the epoch, and scored once on its official
 test file. Sets without one (chnsenticorp_hotel, mr_polarity, digits_8x8) have a part held out, stratified.
+Settings are chosen with --held: a share of the training file is scored in the place of the test file.
 """
 
 from __future__ import annotations
@@ -51,16 +52,20 @@ CASES = {
 }
 
 
-def measure(name: str, data: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+def measure(
+    name: str, data: Path, seed: int, settings: dict[str, Any], held: float | None = None
+) -> dict[str, Any]:
     """Train with the defaults (and what else is said), score once."""
     case = CASES[name]
     model = cw.Classifier(text=case.text, label=case.label, seed=seed, **settings)
     begun, worked = time.perf_counter(), time.process_time()
-    test = case.test if isinstance(case.test, float) else (model.read(data / case.test), None)
+    share = held or case.test
+    test = share if isinstance(share, float) else (model.read(data / share), None)
     model.fit(model.read(data / case.train), test=test)
     metrics = model.metrics_
     return {
         "set": name,
+        **({"held": held} if held else {}),
         "seed": seed,
         **({"settings": settings} if settings else {}),
         "accuracy": round(100 * metrics["test"]["accuracy"], 2),
@@ -88,12 +93,13 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", type=json.loads, default={}, help="other settings, as a JSON object")
+    parser.add_argument("--held", type=float, help="score so much of the training file, not the test file")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, given.seed, given.settings))
+        line = json.dumps(measure(name, given.data, given.seed, given.settings, given.held))
         print(line, flush=True)
         if given.out:
             with given.out.open("a", encoding="utf-8") as file:

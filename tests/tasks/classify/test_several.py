@@ -23,7 +23,7 @@ from cellwright.tasks.classify.examples import normal
 from cellwright.tasks.classify.read import read
 from cellwright.tasks.networks import Ensemble
 from cellwright.tasks.report import page
-from cellwright.tasks.report.classes import by_label
+from cellwright.tasks.report.classes import by_label, predictions
 
 WORDS = {"film": "a film", "food": "fine food", "far": "far away"}
 
@@ -226,6 +226,13 @@ class TestFiles:
         assert [row["labels"] for row in table] == [";".join(row) for row in model.predict(X)]
         assert main(["evaluate", str(run), data, "--quiet"]) == 0
         assert "micro-F1" in capsys.readouterr().out
+
+
+def test_the_report_says_what_colours_mean_where_there_are_any() -> None:
+    one = {"text": "a film", "truth": "film", "predicted": "film"}
+    assert "the more it counted" not in str(predictions([one]))
+    text = str(predictions([one | {"tokens": ["a", "film"], "weights": [0.2, 0.8]}]))
+    assert "the more it counted" in text and "--share:0.600" in text and "--share:0.150" in text
 
 
 def test_the_report_has_a_row_for_each_label(model: cw.Classifier) -> None:

@@ -137,7 +137,7 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
         ("predicted", None),
         *([("probability", "n")] if sure else []),
     ]
-    look = title.lower()
+    look, weighed = title.lower(), any(_weighed(one) for one in examples)
     rows = [
         el(
             "tr",
@@ -150,7 +150,9 @@ def _table(title: str, examples: list[Mapping[str, Any]]) -> Markup | None:
     ]
     head = el("tr", [el("th", text, scope="col", class_=cls) for text, cls in columns])
     table = el("table", el("thead", head), el("tbody", rows), class_="wide")
-    return el("div", el("h3", f"{title} predictions"), scroll(table, f"{title} predictions"))
+    says = "The stronger the colour of a word, the more it counted."
+    note = el("p", says, class_="muted note") if weighed else None
+    return el("div", el("h3", f"{title} predictions"), note, scroll(table, f"{title} predictions"))
 
 
 def _short(one: Mapping[str, Any]) -> str:
