@@ -62,6 +62,7 @@ _LAZY = {
     "Answerer": "cellwright.tasks.answer.task:Answerer",
     "Captioner": "cellwright.tasks.caption.task:Captioner",
     "Classifier": "cellwright.tasks.classify.task:Classifier",
+    "Composer": "cellwright.tasks.compose.task:Composer",
     "Forecaster": "cellwright.tasks.forecast.task:Forecaster",
     "Generator": "cellwright.tasks.generate.task:Generator",
     "Tagger": "cellwright.tasks.tag.task:Tagger",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from cellwright.tasks.answer.task import Answerer
     from cellwright.tasks.caption.task import Captioner
     from cellwright.tasks.classify.task import Classifier
+    from cellwright.tasks.compose.task import Composer
     from cellwright.tasks.forecast.task import Forecaster
     from cellwright.tasks.generate.task import Generator
     from cellwright.tasks.tag.task import Tagger
@@ -98,9 +100,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Answerer", "Captioner", "Cell", "CellError", "CellwrightError", "Classifier", "DataError", "Forecaster",
-    "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError", "ShapeError", "Stream",
-    "Tagger", "Transcriber", "Translator", "UserError",
+    "Answerer", "Captioner", "Cell", "CellError", "CellwrightError", "Classifier", "Composer", "DataError",
+    "Forecaster", "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError",
+    "ShapeError", "Stream", "Tagger", "Transcriber", "Translator", "UserError",
     "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
     "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
     "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",

@@ -1,4 +1,4 @@
-"""`cellwright generate RUN`: a trained text model writes on from a prompt, as fast as it can. Floor 7."""
+"""`cellwright generate RUN`: a trained text model writes on from a prompt; music: `cli/music`. Floor 7."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cellwright.cli.loaded import on_a_run
+from cellwright.cli import music
+from cellwright.cli.loaded import on_a_run, task_of
 from cellwright.cli.options import real, whole
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator
+from cellwright.tasks.compose.task import Composer
 from cellwright.tasks.generate.task import Generator
 
 
 def command(arguments: list[str]) -> Callable[..., None]:
     """The command for the run that the arguments name."""
+    if task_of(arguments) == Composer.TASK:
+        return music.composing(arguments)
 
     def generate(
         estimator: Estimator[Any, Any],

@@ -13,6 +13,7 @@ from cellwright.cli.verbs import HELP
 from cellwright.errors import SettingError
 from cellwright.tasks.base import Estimator
 from cellwright.tasks.load import load_run
+from cellwright.tasks.training.run import Run as Open
 from cellwright.tasks.training.settings import fields
 
 Run = Annotated[str, typer.Argument(help="a run folder made by `cellwright train`", metavar="RUN")]
@@ -42,6 +43,17 @@ def on_a_run(
         return command
     others = tuple(field.name for field in fields(estimator) if field.name not in COLUMNS)
     return with_settings(type(estimator), _setting(command, estimator), without=others)
+
+
+def task_of(arguments: list[str]) -> str:
+    """The task of the run that the arguments name first; "" where they name none.
+
+    Raises:
+        RunError: as `load_run`.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        return ""
+    return str(Open.open(arguments[0]).document().get("task"))
 
 
 def _with_run(function: Callable[..., None], estimator: Estimator[Any, Any] | None) -> Callable[..., None]:

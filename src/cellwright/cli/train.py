@@ -34,6 +34,7 @@ NEXT = {
     "answer": "cellwright predict {run} NEW_QUESTIONS",
     "transcribe": "cellwright predict {run} NEW_RECORDINGS",
     "translate": "cellwright predict {run} NEW_SENTENCES",
+    "compose": "cellwright generate {run} --out music.mid",
     "caption": "cellwright predict {run} NEW_PICTURES",
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }

@@ -20,6 +20,7 @@ TASKS = {
     "answer": "cellwright.tasks.answer.task:Answerer",
     "caption": "cellwright.tasks.caption.task:Captioner",
     "classify": "cellwright.tasks.classify.task:Classifier",
+    "compose": "cellwright.tasks.compose.task:Composer",
     "forecast": "cellwright.tasks.forecast.task:Forecaster",
     "generate": "cellwright.tasks.generate.task:Generator",
     "tag": "cellwright.tasks.tag.task:Tagger",

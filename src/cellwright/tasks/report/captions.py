@@ -15,6 +15,7 @@ from cellwright.page.shell import scroll
 
 SIDE, GAP, LINE = 96, 8, 22  # pixels of a picture, between pictures, of the word above
 BAR, TALL, HIGH = 5, 60, 3.0  # width and height of feature bars; spreads that reach the edge
+TOP = "vertical-align: top"
 PICTURE = "data:image/jpeg;base64,"
 
 
@@ -23,9 +24,9 @@ def captions(data: Sequence[Mapping[str, Any]]) -> Markup:
     rows = [
         el(
             "tr",
-            el("td", _picture(one), el("div", str(one["name"]), class_="muted note")),
-            el("td", el("b", str(one["said"])), dir="auto"),
-            el("td", [el("div", str(text)) for text in one["wanted"]], dir="auto"),
+            el("td", _picture(one), el("div", str(one["name"]), class_="muted note"), style=TOP),
+            el("td", el("b", str(one["said"])), dir="auto", style=TOP),
+            el("td", [el("div", str(text)) for text in one["wanted"]], dir="auto", style=TOP),
         )
         for one in data
     ]

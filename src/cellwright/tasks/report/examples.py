@@ -16,6 +16,7 @@ from cellwright.tasks.report.captions import captions
 from cellwright.tasks.report.classes import by_label, confusion, predictions
 from cellwright.tasks.report.forecasts import backtest, forecasts
 from cellwright.tasks.report.looks import looked_at
+from cellwright.tasks.report.rolls import rolls
 from cellwright.tasks.report.sound import heard, worst_heard
 from cellwright.tasks.report.tags import chunks, tagged
 from cellwright.tasks.report.texts import expected_next, texts
@@ -35,6 +36,7 @@ RENDERERS: dict[str, Renderer] = {
     "expected_next": expected_next,
     "translations": translations,
     "captions": captions,
+    "rolls": rolls,
     "looked_at": looked_at,
     "alignments": alignments,
     "heard": heard,

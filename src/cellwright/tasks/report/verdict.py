@@ -38,6 +38,7 @@ NAMES = {
     "chrf": "chrF",
     "cider": "CIDEr-D",
     "bleu_1": "BLEU-1",
+    "nll": "nats per step",
     "shuffled_cider": "CIDEr-D of shuffled pictures",
 }
 

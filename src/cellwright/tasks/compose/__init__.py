@@ -1,0 +1,1 @@
+"""The compose task: which notes sound next, and music out of it. Floor 6."""
