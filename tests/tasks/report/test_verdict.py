@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cellwright.tasks.report.examples import examples_section
 from cellwright.tasks.report.verdict import verdict
 
 
@@ -97,3 +98,7 @@ def test_a_network_that_added_nothing_is_named(trust: list[float], said: str) ->
     metrics = {"score": "mase", "better": "min", "test": {"mase": 1.0}, "examples": {"trust": trust}}
     note = verdict(metrics | {"baselines": {"linear": {"mase": 1.0}}}).note
     assert (said in note) and bool(note) == bool(said)
+
+
+def test_what_the_verdict_says_is_not_shown_twice() -> None:
+    assert examples_section({"trust": [0.0]}) is None

@@ -44,11 +44,12 @@ RENDERERS: dict[str, Renderer] = {
 }
 
 LONGEST = 4000
+SAID = ("trust",)  # by the verdict
 
 
 def examples_section(examples: Mapping[str, Any]) -> Markup | None:
     """The section with every example the task gave; None when it gave none."""
-    shown = [_render(kind, data) for kind, data in examples.items() if data]
+    shown = [_render(kind, data) for kind, data in examples.items() if data and kind not in SAID]
     return section("What it does with data it has not seen", *shown, name="examples") if shown else None
 
 
