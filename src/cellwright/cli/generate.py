@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -45,6 +45,14 @@ def command(arguments: list[str]) -> Callable[..., None]:
                 show_default="all",
             ),
         ] = None,
+        given: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="COLUMN=VALUE",
+                help="of a model of a table: what stands before the text; once for each column",
+                show_default=False,
+            ),
+        ] = None,
         seed: Annotated[
             int, typer.Option(parser=whole, metavar="N", help="the same seed, the same text")
         ] = 0,
@@ -54,7 +62,7 @@ def command(arguments: list[str]) -> Callable[..., None]:
                 f"a run of the task {estimator.TASK} does not write",
                 fix="let it predict: cellwright predict RUN DATA",
             )
-        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed, top_p)
+        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed, top_p, _pairs(given or []))
         sys.stdout.write(prompt)
         for piece in pieces:
             sys.stdout.write(piece)
@@ -62,3 +70,15 @@ def command(arguments: list[str]) -> Callable[..., None]:
         sys.stdout.write("\n")
 
     return on_a_run(generate, arguments, columns=False)
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    """`COLUMN=VALUE`, each once."""
+    found: dict[str, str] = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign or name in found:
+            expected = "COLUMN=VALUE, each column once"
+            raise SettingError("no column with its value", where="--given", got=pair, expected=expected)
+        found[name] = value
+    return found

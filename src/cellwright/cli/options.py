@@ -22,7 +22,7 @@ from cellwright.tasks.training.settings import fields
 COLUMNS = (
     *("text", "label", "time", "source", "target", "covariates", "series", "static", "holidays"),
     *("gaps", "duplicates", "story", "question", "answer", "transcripts", "file"),
-    *("features", "image", "caption"),
+    *("features", "image", "caption", "prefix"),
 )
 GENERAL = "Network and training"
 GENERAL_SETTINGS = frozenset(field.name for field in fields(Estimator))

@@ -188,6 +188,8 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
         """
         self.check()
         self.find_cell()
+        for learnt in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, learnt)  # data are read by what an earlier training knew: a new one knows nothing
         return self.fit_parts(*self.parts(X, y, test, validation), run=run, observer=observer)
 
     def fit_parts(

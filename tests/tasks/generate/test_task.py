@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 import cellwright as cw
 from cellwright.tasks.generate import task
 from cellwright.tasks.generate.task import Generator
-from cellwright.tasks.generate.text import Text, read
+from cellwright.tasks.generate.text import Reading, Text, read
 from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.vocab import Vocabulary
 
@@ -131,7 +131,7 @@ def test_the_parts_are_the_text_in_order(unit: str) -> None:
 
 
 def test_a_text_without_lines_is_cut_between_words() -> None:
-    rest, held = read("one two three four five six seven", "word").cut(0.3)
+    rest, held = read("one two three four five six seven", Reading("word")).cut(0.3)
     assert (rest.text, held.text) == ("one two three four five ", "six seven")
 
 
@@ -146,7 +146,7 @@ def test_a_text_without_lines_is_cut_between_words() -> None:
     ],
 )
 def test_the_unit(text: str, asked: Any, unit: str) -> None:
-    assert read(text, asked).unit == unit
+    assert read(text, Reading(asked)).unit == unit
 
 
 def test_chinese_is_written_character_by_character() -> None:
@@ -186,7 +186,7 @@ def test_rare_tokens_are_learnt_as_unknown_unless_the_text_marks_its_own(
 
 
 def test_the_vocabulary_has_a_limit() -> None:
-    facts = small(vocabulary=6, unit="word").learn(read(RHYME, "word"))
+    facts = small(vocabulary=6, unit="word").learn(read(RHYME, Reading("word")))
     assert facts["vocabulary"]["tokens"][2:] == ["the", "\n", ".", "on"]
 
 

@@ -22,6 +22,7 @@ from cellwright.tasks.data.source import Data, file_of, format_of, read_bytes, r
 _DELIMITED = (".csv", ".tsv", ".tab", ".txt", ".data")
 _JSON = (".jsonl", ".ndjson")
 KNOWN = (*_DELIMITED, *_JSON, ".parquet")
+SUFFIXES = (".csv", ".tsv", ".tab", *_JSON, ".parquet")  # a table for sure; .txt and .data may be plain lines
 
 
 def read_table(path: Data, *, header: bool | None = None) -> pl.DataFrame:

@@ -74,7 +74,7 @@ class LiveText(Live):
 
     def item(self, line: str) -> Any:
         """The line with its end."""
-        return line + "\n"
+        return self._writer.line(line)
 
     def cells(self, answer: Answer) -> Sequence[Any]:
         """Counts, bits, and the likeliest token."""

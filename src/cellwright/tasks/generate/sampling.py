@@ -75,7 +75,12 @@ class Sampling:
 
 
 def go_on(
-    network: LanguageModel, prompt: Sequence[int], length: int, sampling: Sampling, never: Sequence[int] = ()
+    network: LanguageModel,
+    prompt: Sequence[int],
+    length: int,
+    sampling: Sampling,
+    never: Sequence[int] = (),
+    stop: int | None = None,
 ) -> Iterator[int]:
     """The token numbers that follow a prompt, each given out as soon as it is drawn.
 
@@ -87,13 +92,14 @@ def go_on(
         length: how many tokens to draw.
         sampling: how.
         never: tokens that are not to be drawn.
+        stop: the token that ends the text before its length; it is not given out. None: none does.
 
     Raises:
         SettingError: a length that is no whole number of at least 1; before anything is drawn.
     """
-    _need_length(length)
+    need_length(length)
     stream = Stream(network.recurrent)
-    return _drawn(network, stream, _read(network, prompt, stream), length, sampling, never)
+    return _drawn(network, stream, _read(network, prompt, stream), length, sampling, (never, stop))
 
 
 def go_on_from(
@@ -102,12 +108,13 @@ def go_on_from(
     length: int,
     sampling: Sampling,
     never: Sequence[int] = (),
+    stop: int | None = None,
 ) -> Iterator[int]:
     """As `go_on`, after what is read already: the last output [H] and the states [L, size]."""
-    _need_length(length)
+    need_length(length)
     stream = Stream(network.recurrent)
     stream.reset(read[1])
-    return _drawn(network, stream, read[0], length, sampling, never)
+    return _drawn(network, stream, read[0], length, sampling, (never, stop))
 
 
 def ruled_out(logits: Tensor, never: Sequence[int]) -> Tensor:
@@ -118,13 +125,21 @@ def ruled_out(logits: Tensor, never: Sequence[int]) -> Tensor:
 
 
 def _drawn(
-    network: LanguageModel, stream: Stream, y: Tensor, length: int, sampling: Sampling, never: Sequence[int]
+    network: LanguageModel,
+    stream: Stream,
+    y: Tensor,
+    length: int,
+    sampling: Sampling,
+    ends: tuple[Sequence[int], int | None],
 ) -> Iterator[int]:
+    never, stop = ends
     source = sampling.generator()
     for left in range(length - 1, -1, -1):
         with torch.no_grad():
             logits = ruled_out(network.head(network.features(y)), never)
             token = sampling.pick(logits, source)
+        if token == stop:
+            return
         yield token
         if left:
             with torch.no_grad():
@@ -141,7 +156,8 @@ def _read(network: LanguageModel, prompt: Sequence[int], stream: Stream) -> Tens
     return last
 
 
-def _need_length(length: Any) -> None:
+def need_length(length: Any) -> None:
+    """Refuse what is no length."""
     if not _is_whole(length, 1):
         raise SettingError(f"length must be a whole number of at least 1, got {length}")
 

@@ -6,7 +6,7 @@ short for a chunk, both directions, and prompts with tokens the model never saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,12 +19,14 @@ from cellwright.errors import DataError
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.baselines import NGram
 from cellwright.tasks.data import resolve
+from cellwright.tasks.data.roles import NO_COLUMN
 from cellwright.tasks.data.source import Data
 from cellwright.tasks.generate.live import LiveText
 from cellwright.tasks.generate.network import Drops, LanguageModel
 from cellwright.tasks.generate.recipes import RECIPES
+from cellwright.tasks.generate.rows import END, Columns
 from cellwright.tasks.generate.sampling import Sampling
-from cellwright.tasks.generate.text import UNITS, Codes, Text, encode, read
+from cellwright.tasks.generate.text import UNITS, Codes, Reading, Text, encode, read
 from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.metrics import bits_per_character, perplexity
 from cellwright.tasks.training import loop
@@ -60,6 +62,8 @@ class Generator(Estimator[Text, Codes]):
     BETTER = "min"
     RECIPES = RECIPES
 
+    text: str = setting("", "a table's column of texts; empty: guessed; none: the file as it stands")
+    prefix: str = setting("", "columns of a table that stand before each text, commas between")
     unit: str = setting(
         "auto",
         "the tokens: characters, words, what stands between blanks, or chosen from the text",
@@ -104,7 +108,7 @@ class Generator(Estimator[Text, Codes]):
         Raises:
             DataError: it cannot be used (see `generate_text.read`).
         """
-        return data if isinstance(data, Text) else read(resolve(data), cast(Unit, self.unit))
+        return data if isinstance(data, Text) else read(resolve(data), self._reading())
 
     def way(self) -> LiveText:
         """Text in, what may come next out: for `cellwright.Stream`."""
@@ -114,11 +118,19 @@ class Generator(Estimator[Text, Codes]):
         """The text, checked."""
         if y is not None:
             raise DataError("a language model takes no y", fix="give the text alone")
-        return read(X, cast(Unit, self.unit))
+        return read(X, self._reading())
+
+    def _reading(self) -> Reading:
+        """How files are read: by a trained model as those it was trained on."""
+        unit = cast(Unit, self.unit)
+        if not hasattr(self, "facts_"):
+            return Reading(unit, self.text, self.prefix)
+        known = Columns.from_json(self.facts_.get("columns"))
+        return Reading(unit, self.text if known else NO_COLUMN, self.prefix if known else "", known)
 
     def hold_out(self, part: Text, share: float) -> tuple[Text, Text]:
-        """Cut off the end of the text."""
-        return part.cut(share)
+        """Cut off the end of the text; of a table, some of its rows."""
+        return part.cut(share, self.seed)
 
     def learn(self, train: Text) -> Facts:
         """The vocabulary of the training part, and what an empty prompt begins with."""
@@ -141,8 +153,9 @@ class Generator(Estimator[Text, Codes]):
                 expected=f"more than {self.chunk}",
                 fix="bring more text, or lower chunk",
             )
-        begin = "\n" if "\n" in vocabulary else found[0]
-        return {"vocabulary": vocabulary.to_json(), "begin": vocabulary.encode(begin)[0]}
+        begin = END if train.rows else "\n" if "\n" in vocabulary else found[0]
+        columns = {} if train.columns is None else {"columns": train.columns.to_json()}
+        return {"vocabulary": vocabulary.to_json(), "begin": vocabulary.encode(begin)[0], **columns}
 
     def build(self, cell: Cell | None, facts: Facts) -> LanguageModel:
         """The untrained network."""
@@ -227,7 +240,7 @@ class Generator(Estimator[Text, Codes]):
     def examples(self, network: nn.Module, held: Text, facts: Facts) -> dict[str, Any]:
         """What it writes after the beginning of the held-out part, and what it expects along it."""
         writer = Writer(cast(LanguageModel, network), facts)
-        before, after = writer.excerpt(held.text)
+        before, after = writer.excerpt(held)
         length = SHOWN if held.unit == "char" else SHOWN // 5
         texts = [
             {
@@ -248,9 +261,10 @@ class Generator(Estimator[Text, Codes]):
         top_k: int | None = None,
         seed: int = 0,
         top_p: float | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> str:
         """What follows the prompt; the prompt itself is not repeated. See `stream_text`."""
-        return "".join(self.stream_text(prompt, length, temperature, top_k, seed, top_p))
+        return "".join(self.stream_text(prompt, length, temperature, top_k, seed, top_p, given))
 
     def stream_text(
         self,
@@ -260,8 +274,11 @@ class Generator(Estimator[Text, Codes]):
         top_k: int | None = None,
         seed: int = 0,
         top_p: float | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> Iterator[str]:
         """The text that follows the prompt, piece by piece as it is drawn.
+
+        A model of a table's rows stops where a row ends.
 
         Args:
             prompt: what to go on from; empty: as after a line's end.
@@ -271,15 +288,17 @@ class Generator(Estimator[Text, Codes]):
             seed: the same seed writes the same text.
             top_p: choose among the likeliest tokens with this share together (nucleus sampling, Holtzman et
                 al. 2020); None: among all.
+            given: of a model of a table's rows: what stands in the columns before the text. Where the last
+                ones are left out, they are written too, with a tab after each.
 
         Raises:
-            SettingError: a number out of range.
+            SettingError: a number out of range; columns that the model does not read.
             DataError: tokens in the prompt that the model never saw.
         """
         check_is_fitted(self)
         writer = Writer(cast(LanguageModel, self.network_), self.facts_)
         sampling = Sampling(temperature, top_k, seed, top_p)
-        return writer.write(writer.prompt(prompt), length, sampling, after_blank=prompt[-1:].isspace())
+        return writer.write(writer.prompt(prompt, given), length, sampling, after_blank=prompt[-1:].isspace())
 
 
 def _scores(nats: float, coded: Codes) -> Scores:

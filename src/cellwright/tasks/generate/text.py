@@ -1,4 +1,6 @@
-"""The text of a language model: read, checked, cut in order of time, and turned into numbers. Floor 6.
+"""The text of a language model: read, checked, cut in order, and turned into numbers. Floor 6.
+
+A plain text is cut in order of time, rows of a table at random.
 
 Refuses what is no text, an empty one, one symbol over and over, and parts that hold fewer than two tokens.
 """
@@ -6,6 +8,7 @@ Refuses what is no text, an empty one, one symbol over and over, and parts that 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,11 @@ import torch
 from torch import Tensor
 
 from cellwright.errors import DataError
-from cellwright.tasks.data import Source, read_text, resolve
+from cellwright.tasks.data import Source, read_text, resolve, split_examples
+from cellwright.tasks.data.roles import NO_COLUMN
 from cellwright.tasks.data.source import shown
+from cellwright.tasks.data.table import SUFFIXES
+from cellwright.tasks.generate.rows import Columns, Rows, is_table, read_rows
 from cellwright.tasks.vocab import PAD, UNKNOWN, Kind, Unit, Vocabulary
 
 SEEN = 10_000  # characters that are enough to see that there are tokens
@@ -31,31 +37,44 @@ class Text:
         unit: of its tokens.
         source: its name, for messages.
         note: one line about it for the user.
+        rows: what it is made of, where it comes from a table.
+        columns: of that table.
     """
 
     text: str
     unit: Kind
     source: str = "the text"
     note: str = ""
+    rows: tuple[str, ...] = ()
+    columns: Columns | None = None
 
     def __len__(self) -> int:
         """How many characters."""
         return len(self.text)
 
-    def cut(self, share: float) -> tuple[Text, Text]:
+    def cut(self, share: float, seed: int = 0) -> tuple[Text, Text]:
         """The text before its last `share`, and that share; words are cut after a line or a blank.
+
+        Rows of a table are held out at random, by the seed.
 
         >>> [part.text for part in Text("to be or not to be", "word").cut(0.3)]
         ['to be or not ', 'to be']
         """
+        if self.rows:
+            return self._cut_rows(share, seed)
         at = int((1 - share) * len(self.text))
         if self.unit != "char":
             found = [place for mark in "\n " if (place := self.text.find(mark, max(0, at - 1))) >= 0]
             at = found[0] + 1 if found else at
-        parts = replace(self, text=self.text[:at]), replace(self, text=self.text[at:])
-        for name, part in zip(("what is left of the text", "the held-out part"), parts, strict=True):
-            need_two(part, name)
-        return parts
+        return _both(replace(self, text=self.text[:at]), replace(self, text=self.text[at:]))
+
+    def _cut_rows(self, share: float, seed: int) -> tuple[Text, Text]:
+        def part(index: Iterable[int]) -> Text:
+            rows = tuple(self.rows[int(k)] for k in index)
+            return replace(self, text="".join(rows), rows=rows)
+
+        rest, held = split_examples(len(self.rows), None, (1 - share, share), seed)
+        return _both(part(rest), part(held))
 
 
 @dataclass(frozen=True)
@@ -73,25 +92,45 @@ class Codes:
     unknown: int
 
 
-def read(data: Any, unit: Unit = "auto") -> Text:
+@dataclass(frozen=True)
+class Reading:
+    """How a text is to be read.
+
+    Attributes:
+        unit: of the tokens; `auto` takes characters, but what stands between blanks where a text is cut
+            already (one word in a thousand or more is <unk>, as in Penn Treebank).
+        text: the column of a table; empty: guessed; `none`: tables are read as plain text too.
+        prefix: columns of a table that stand before the text, commas between.
+        known: the columns of a trained model, which are taken where nothing else is asked for.
+    """
+
+    unit: Unit = "auto"
+    text: str = ""
+    prefix: str = ""
+    known: Columns | None = None
+
+
+def read(data: Any, how: Reading = Reading()) -> Text:  # noqa: B008
     """The text in normal form.
 
     Args:
         data: the text itself (a str), a Path or a Source of a file, or a Text, which stays as it is.
-        unit: of the tokens; `auto` takes characters, but what stands between blanks where a text is cut
-            already (one word in a thousand or more is <unk>, as in Penn Treebank).
+        how: it is to be read.
 
     Raises:
-        DataError: it cannot be read, is no text, is empty, or is one symbol over and over.
+        DataError: it cannot be read, is no text, is empty, or is one symbol over and over; columns that a
+            table does not have, or that are asked for where there is no table.
 
     >>> read("to be or not to be").note
     'the text: 18 characters, 7 different; the tokens are characters'
     """
     if isinstance(data, Text):
         return data
+    rows = None
     if isinstance(data, (Path, Source)):
         source = resolve(data)
-        text, name, notice = read_text(source), shown(source), source.notice
+        name, notice, rows = shown(source), source.notice, _rows(source, how)
+        text = read_text(source) if rows is None else "".join(rows.rows)
     elif isinstance(data, str):
         text, name, notice = data, "the text", None
     else:
@@ -101,11 +140,31 @@ def read(data: Any, unit: Unit = "auto") -> Text:
             expected="a text (str), or the Path of a file",
         )
     _check(text, name)
-    kind = _kind(text) if unit == "auto" else unit
-    note = f"{name}: {len(text):,} characters, {len(set(text)):,} different; the tokens are {UNITS[kind]}"
-    part = Text(text, kind, name, note if notice is None else f"{note}; {notice}")
+    kind = _kind(text) if how.unit == "auto" else how.unit
+    said = [
+        *([] if rows is None else [rows.note]),
+        f"{len(text):,} characters, {len(set(text)):,} different; the tokens are {UNITS[kind]}",
+        *([] if notice is None else [notice]),
+    ]
+    part = Text(text, kind, name, f"{name}: {'; '.join(said)}")
+    if rows is not None:
+        part = replace(part, rows=rows.rows, columns=rows.columns)
     need_two(part, "the text")
     return part
+
+
+def _rows(source: Source, how: Reading) -> Rows | None:
+    """The rows of a table; None for a plain text."""
+    if how.text == NO_COLUMN or not is_table(source):
+        if how.prefix or how.text not in ("", NO_COLUMN):
+            raise DataError(
+                "columns are asked for, and this is read as plain text",
+                where=shown(source),
+                got=f"--text {how.text}" if not how.prefix else f"--prefix {how.prefix}",
+                expected=f"a table: {', '.join(SUFFIXES)}",
+            )
+        return None
+    return read_rows(source, how.text, how.prefix, how.known)
 
 
 def encode(part: Text, vocabulary: Vocabulary) -> Codes:
@@ -146,6 +205,12 @@ def need_unicode(text: str, where: str) -> None:
             got=f"U+{ord(text[error.start]):04X}, half of a character",
             fix="give it as UTF-8",
         ) from None
+
+
+def _both(rest: Text, held: Text) -> tuple[Text, Text]:
+    need_two(rest, "what is left of the text")
+    need_two(held, "the held-out part")
+    return rest, held
 
 
 def _check(text: str, name: str) -> None:

@@ -1,21 +1,23 @@
 """A trained language model with its vocabulary: token numbers in, pieces of text out. Floor 6.
 
-Refuses prompts with tokens that the model never saw, naming them (DataError).
+Refuses prompts with tokens that the model never saw, naming them (DataError), and values of columns that do
+not stand before its text (SettingError).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cellwright.errors import DataError
+from cellwright.errors import DataError, SettingError
 from cellwright.nn.frame import States
 from cellwright.tasks.generate.network import LanguageModel
+from cellwright.tasks.generate.rows import BETWEEN, END, SHOWN_BETWEEN, Columns
 from cellwright.tasks.generate.sampling import Sampling, go_on, go_on_from, ruled_out
-from cellwright.tasks.generate.text import SEEN, need_unicode, unknown_in
+from cellwright.tasks.generate.text import SEEN, Text, need_unicode, unknown_in
 from cellwright.tasks.vocab import Vocabulary
 
 NEVER = (0, 1)  # <pad> and <unk> are not written
@@ -35,13 +37,48 @@ class Writer:
     def __init__(self, network: LanguageModel, facts: dict[str, Any]) -> None:
         self.network, self.begin = network, int(facts["begin"])
         self.vocabulary = Vocabulary.from_json(facts["vocabulary"])
+        self.columns = Columns.from_json(facts.get("columns"))
+        self.stop = None if self.columns is None else self.begin
 
-    def prompt(self, text: str) -> list[int]:
+    def prompt(self, text: str, given: Mapping[str, str] | None = None) -> list[int]:
         """The token numbers of a prompt; none for an empty one.
+
+        Args:
+            text: the beginning of the text to go on with.
+            given: of a model that was trained on a table: what stands in the columns before the text.
 
         Raises:
             DataError: the prompt has tokens that the model never saw.
+            SettingError: columns that do not stand before the text, or a text without them.
         """
+        if self.columns is None:
+            if given:
+                raise SettingError(
+                    "the model was trained on a plain text",
+                    where="given",
+                    got=", ".join(given),
+                    fix="write it into the prompt",
+                )
+            return self._numbers(text)
+        before = self.columns.given(given or {})
+        if text and len(before) < len(self.columns.prefix):
+            raise SettingError(
+                "a text begins after all columns before it",
+                where="prompt",
+                got=f"{len(before)} of them",
+                expected=", ".join(self.columns.prefix),
+                fix="give them all, or leave the prompt out",
+            )
+        return [self.begin, *self._numbers(self.columns.joined(before, text))]
+
+    def line(self, line: str) -> str:
+        """A line of a stream as it stands in the training text: with its end."""
+        if self.columns is None:
+            return line + "\n"
+        *before, text = line.split(SHOWN_BETWEEN, len(self.columns.prefix))
+        return self.columns.joined(before, text) + END
+
+    def _numbers(self, text: str) -> list[int]:
         need_unicode(text, "the prompt")
         unknown = unknown_in(text, self.vocabulary)
         if not unknown:
@@ -69,17 +106,25 @@ class Writer:
             sampling: how they are drawn.
             after_blank: whether the prompt's text ends with a blank, so that none is to be added.
         """
-        drawn = go_on(self.network, prompt or [self.begin], length, sampling, NEVER)
+        drawn = go_on(self.network, prompt or [self.begin], length, sampling, self._never(prompt), self.stop)
         return self._pieces(drawn, list(prompt[-1:]), after_blank)
 
     def go_on(self, read: tuple[Tensor, States], last: int, length: int, sampling: Sampling) -> str:
         """What is written after a text that is read already: the last output, the states, the last token."""
-        return "".join(self._pieces(go_on_from(self.network, read, length, sampling, NEVER), [last], False))
+        drawn = go_on_from(self.network, read, length, sampling, NEVER, self.stop)
+        return "".join(self._pieces(drawn, [last], False))
 
-    def excerpt(self, text: str) -> tuple[list[int], list[int]]:
-        """The beginning of a text in two parts, without what is unknown: to read, and to expect."""
-        known = [number for number in self.vocabulary.encode(text[:SEEN]) if number not in NEVER]
+    def excerpt(self, part: Text) -> tuple[list[int], list[int]]:
+        """The beginning of a text in two parts, without what is unknown: to read, and to expect.
+
+        Of a table: the columns before the first row's text, and that.
+        """
+        begun = part.rows[0] if part.rows else part.text[:SEEN]
+        known = [number for number in self.vocabulary.encode(begun) if number not in NEVER]
         lead = LEAD[self.vocabulary.unit]
+        if self.columns is not None:
+            marks = [place for place, number in enumerate(known) if number == self._between]
+            known, lead = [self.begin, *known], (marks[-1] + 2 if marks else 1)
         return known[:lead], known[lead : lead + FOLLOW]
 
     @torch.no_grad()
@@ -96,6 +141,17 @@ class Writer:
             rows.append({"came": self._shown(token), "share": round(float(row[token]), 3), "likely": likely})
         return rows
 
+    @property
+    def _between(self) -> int:
+        """The mark after a column; -1 where there is none."""
+        return self.vocabulary.encode(BETWEEN)[0] if BETWEEN in self.vocabulary else -1
+
+    def _never(self, prompt: Sequence[int]) -> Sequence[int]:
+        """What may not be written: no column comes once the text has begun."""
+        prefix = () if self.columns is None else self.columns.prefix
+        begun = bool(prefix) and list(prompt).count(self._between) == len(prefix)
+        return (*NEVER, self._between) if begun else NEVER
+
     def _shown(self, token: int) -> str:
         return self.vocabulary.all_tokens[token]
 
@@ -103,5 +159,6 @@ class Writer:
         for token in drawn:
             before = self.vocabulary.decode(last)
             piece = self.vocabulary.decode([*last, token])[len(before) :]
-            yield piece.lstrip(" ") if after_blank and self.vocabulary.unit != "char" else piece
+            piece = piece.lstrip(" ") if after_blank and self.vocabulary.unit != "char" else piece
+            yield piece.replace(BETWEEN, SHOWN_BETWEEN)
             last, after_blank = [token], False

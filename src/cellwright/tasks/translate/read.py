@@ -16,9 +16,9 @@ from cellwright.errors import DataError
 from cellwright.tasks.data import read_table, resolve, strings
 from cellwright.tasks.data.roles import find_column
 from cellwright.tasks.data.source import Source, file_of, format_of, read_utf8, shown
+from cellwright.tasks.data.table import SUFFIXES
 from cellwright.tasks.translate.pairs import Pairs
 
-TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 SOURCES = ("source", "src", "original", "原文", "源语言")
 TARGETS = ("target", "tgt", "translation", "译文", "目标语言")
 BETWEEN = ","  # of the names of two files
@@ -40,7 +40,7 @@ def read(data: Any, *, source: str = "", target: str = "", known: Mapping[str, s
     if names is not None:
         return _side_by_side(*(resolve(name) for name in names))
     origin = resolve(data)
-    if format_of(file_of(origin)) in TABLES or _has_tabs(file_of(origin)):
+    if format_of(file_of(origin)) in SUFFIXES or _has_tabs(file_of(origin)):
         return _columns(origin, source, target, known)
     if known is None:
         raise DataError(
