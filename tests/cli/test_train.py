@@ -140,6 +140,19 @@ def test_interrupted_saved_resumed_the_same(call, monkeypatch, tmp_path: Path) -
     ).read_bytes()
 
 
+def test_a_resumed_run_keeps_its_test_file(call, monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "held.txt").write_text("to be or not to ask, that is the question. " * 9)
+    options = ("play.txt", "--units", "4", "--chunk", "16", "--epochs", "1", "--out", "a")
+    monkeypatch.setattr(Announced, "batch", lambda *rest: os.kill(os.getpid(), signal.SIGINT))
+    assert call("train", "generate", *options, "--test", "held.txt").code == 130
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert call("train", "generate", *options, "--resume", "--test", "0.3").code == 2
+    again = call("train", "generate", *options, "--resume")
+    assert again.code == 0 and ", test 387" in again.err
+    assert "--test held.txt" in (tmp_path / "a/report.html").read_text()
+
+
 def test_interrupted_outside_the_training(call, monkeypatch, tmp_path: Path) -> None:
     from cellwright.tasks.classify.task import Classifier
 

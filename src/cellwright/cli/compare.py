@@ -35,7 +35,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         ] = usual,
         test: Annotated[
             str, typer.Option(help="a share to hold out for the scores, or a file of its own")
-        ] = "0.2",
+        ] = cls.TEST,
         out: Annotated[
             Path | None, typer.Option(help="a folder to keep the run of each cell in", show_default=False)
         ] = None,

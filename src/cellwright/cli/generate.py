@@ -45,6 +45,15 @@ def command(arguments: list[str]) -> Callable[..., None]:
                 show_default="all",
             ),
         ] = None,
+        beam: Annotated[
+            int | None,
+            typer.Option(
+                parser=whole,
+                metavar="N",
+                help="search for the likeliest text, N kept at every step; nothing is drawn",
+                show_default="draw",
+            ),
+        ] = None,
         given: Annotated[
             list[str] | None,
             typer.Option(
@@ -62,7 +71,9 @@ def command(arguments: list[str]) -> Callable[..., None]:
                 f"a run of the task {estimator.TASK} does not write",
                 fix="let it predict: cellwright predict RUN DATA",
             )
-        pieces = estimator.stream_text(prompt, length, temperature, top_k, seed, top_p, _pairs(given or []))
+        pieces = estimator.stream_text(
+            prompt, length, temperature, top_k, seed, top_p, _pairs(given or []), beam
+        )
         sys.stdout.write(prompt)
         for piece in pieces:
             sys.stdout.write(piece)

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from cellwright import samples
-from cellwright.errors import SettingError
+from cellwright.errors import RunError, SettingError
 from cellwright.nn import Recurrent
 from cellwright.runtime.choose import explain
 from cellwright.tasks.base import Estimator
+from cellwright.tasks.training.run import Run
 
 GENERIC = ("train", "data", "input", "all", "index")
 NO_TEST = ("none", "0")
@@ -42,6 +43,29 @@ def test_part(estimator: Estimator[Any, Any], text: str) -> float | tuple[Any, N
             expected="between 0 and 1, a path, or none",
         )
     return share
+
+
+def other_parts(run: Run, test: str | None, validation: str | None, usual: str) -> tuple[str, str | None]:
+    """`--test` and `--validation`: as given, else as a resumed run was started with, else the usual ones.
+
+    Raises:
+        RunError: a run is resumed with other ones than it was started with.
+    """
+    resumed = run.resuming and run.begun
+    before = run.started().get("asked", {}) if resumed else {}
+    for name, given in (("test", test), ("validation", validation)):
+        was = before.get(name)
+        if before and given is not None and given != was:
+            raise RunError(
+                f"the run was started with another --{name}",
+                where=run.path,
+                got=given,
+                expected=was or "none",
+                fix=f"leave --{name}",
+            )
+    test, validation = test or before.get("test") or usual, validation or before.get("validation")
+    run.asked = {"test": test, "validation": validation}
+    return test, validation
 
 
 def run_folder(task: str, data: str) -> Path:

@@ -15,7 +15,7 @@ import typer
 
 from cellwright.cli.announce import Announced
 from cellwright.cli.options import train_command, with_settings
-from cellwright.cli.reading import machinery, many, run_folder, sizes, test_part
+from cellwright.cli.reading import machinery, many, other_parts, run_folder, sizes, test_part
 from cellwright.cli.scores import score_table
 from cellwright.errors import RunError
 from cellwright.page.numbers import number
@@ -49,8 +49,12 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
     def train(
         data: Annotated[str, typer.Argument(help="a file, or the name of a bundled sample", metavar="DATA")],
         test: Annotated[
-            str, typer.Option(help="a share to hold out and score at the end, a file of its own, or none")
-        ] = "0.2",
+            str | None,
+            typer.Option(
+                help="a share to hold out for the test (0.2; of a text 0.1), a file of its own, or none",
+                show_default=False,
+            ),
+        ] = None,
         validation: Annotated[
             str | None,
             typer.Option(help="a file that chooses the best epoch, instead of a share", show_default=False),
@@ -67,12 +71,11 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
     ) -> None:
         published = {} if recipe is None else cls.recipe(recipe)
         run = Run.create(out or run_folder(task, data), force=force, resume=resume)
+        others = other_parts(run, test, validation, cls.TEST)
         estimator = cls(**_with_started(cls, run, published | settings))
-        _train(estimator, data, (test, validation), run, quiet)
-        title, again = (
-            f"{task} {Path(data).name}",
-            train_command(task, data, (test, validation), published | settings),
-        )
+        _train(estimator, data, others, run, quiet)
+        title = f"{task} {Path(data).name}"
+        again = train_command(task, data, others, published | settings)
         _results(estimator, run.path, report.write(run, estimator, title=title, command=again), data)
 
     return with_settings(cls, train)

@@ -38,7 +38,7 @@ def command(task: str, arguments: list[str]) -> Callable[..., None]:
         ] = "",
         trials: Annotated[int, typer.Option(help="how many in all, earlier ones of a study too", min=1)] = 30,
         folds: Annotated[int, typer.Option(help="parts of the training part, each held out once", min=2)] = 3,
-        test: Annotated[str, typer.Option(help="a share or a file that stays untouched, or none")] = "0.2",
+        test: Annotated[str, typer.Option(help="a share or a file that stays untouched, or none")] = cls.TEST,
         out: Annotated[
             Path | None, typer.Option(help="a folder (by default runs/tune-TASK-NAME)", show_default=False)
         ] = None,

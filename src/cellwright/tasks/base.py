@@ -57,6 +57,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
     TASK: ClassVar[str]
     SCORE: ClassVar[str] = "loss"
     BETTER: ClassVar[Literal["min", "max"]] = "min"
+    TEST: ClassVar[str] = "0.2"  # what the command line holds out for the test, where nothing is said
     NOT_CELLS: ClassVar[tuple[str, ...]] = ()
     RECIPES: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 

@@ -7,8 +7,8 @@ Refuses texts without any letter, and stored pieces that were tampered with.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import BPE
@@ -17,6 +17,8 @@ from tokenizers.pre_tokenizers import Sequence as InTurn
 from tokenizers.trainers import BpeTrainer
 
 from cellwright.errors import DataError, RunError
+
+Made = TypeVar("Made")
 
 PAD, UNKNOWN, BEGIN, END = range(4)
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
@@ -69,7 +71,7 @@ class Pieces:
         tokens = sorted(numbers, key=lambda token: numbers[token])
         if len(tokens) <= len(SPECIAL):
             raise DataError("no letter in the texts", expected="sentences", fix="check the columns or files")
-        return cls(tokens, _merges(tokenizer))
+        return cls(tokens, merges_of(tokenizer))
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -109,16 +111,7 @@ class Pieces:
         Raises:
             RunError: anything else.
         """
-        try:
-            tokens, merges = facts["tokens"], [(str(a), str(b)) for a, b in facts["merges"]]
-            if not all(isinstance(token, str) and token for token in tokens):
-                raise ValueError("tokens that are no texts")
-            return cls(tokens, merges)
-        except Exception as error:
-            # The tokenizers library raises plain Exception for merges of unknown pieces.
-            raise RunError(
-                "pieces that cannot be trusted", where="model.json", got=error, fix="train the model again"
-            ) from None
+        return restored(cls, facts)
 
 
 def plain(text: str) -> str:
@@ -137,6 +130,24 @@ def _cutter(model: BPE) -> Tokenizer:
     return tokenizer
 
 
-def _merges(tokenizer: Tokenizer) -> list[tuple[str, str]]:
+def restored(make: Callable[[Sequence[str], Sequence[tuple[str, str]]], Made], facts: Any) -> Made:
+    """What `make` makes of stored tokens and merges.
+
+    Raises:
+        RunError: they were tampered with.
+    """
+    try:
+        tokens, merges = facts["tokens"], [(str(a), str(b)) for a, b in facts["merges"]]
+        if not all(isinstance(token, str) and token for token in tokens):
+            raise ValueError("tokens that are no texts")
+        return make(tokens, merges)
+    except Exception as error:
+        # The tokenizers library raises plain Exception for merges of unknown pieces.
+        raise RunError(
+            "pieces that cannot be trusted", where="model.json", got=error, fix="train the model again"
+        ) from None
+
+
+def merges_of(tokenizer: Tokenizer) -> list[tuple[str, str]]:
     """The merges, which the library gives out only with everything else."""
     return [(a, b) for a, b in json.loads(tokenizer.to_str())["model"]["merges"]]

@@ -196,6 +196,17 @@ def test_writing_in_pieces_is_writing_at_once() -> None:
     assert trained().generate("the c", length=30, seed=5) != "".join(pieces)
 
 
+def test_a_beam_writes_in_the_place_of_drawing() -> None:
+    texts = {trained().generate("the c", length=12, beam=4, seed=seed) for seed in (0, 1)}
+    assert len(texts) == 1 and len(*texts) == 12
+    assert trained().generate("the c", length=12, beam=1) == trained().generate("the c", 12, temperature=0)
+    for draws in ({"top_k": 3}, {"top_p": 0.5}):
+        with pytest.raises(cw.SettingError, match="a beam searches and draws nothing: got top_k or top_p"):
+            trained().generate("the", beam=2, **draws)
+    with pytest.raises(cw.SettingError, match="trained on a plain text .*got title"):
+        trained().generate("the", given={"title": "a"})
+
+
 def test_words_come_with_the_blanks_between_them() -> None:
     model = of_words()
     vocabulary = Vocabulary.from_json(model.facts_["vocabulary"])
@@ -276,7 +287,7 @@ def test_examples_are_written_with_their_settings_and_are_json() -> None:
 
 def test_expectations_are_the_models_own_shares() -> None:
     writer = Writer(trained().network_, trained().facts_)
-    before, after = writer.excerpt(RHYME)
+    before, after = writer.excerpt(read(RHYME))
     rows = writer.expectations(before, after)
     tokens = torch.tensor([*before, *after])
     logits = trained().network_.head(trained().network_(tokens[:, None])[0][:, 0])[:, 2:]
@@ -326,7 +337,7 @@ def test_texts_are_read_by_name(tmp_path: Path) -> None:
         (Path("no/such/file.txt"), {}, "no such folder"),
         (RHYME * 3, {"bidirectional": True}, "bidirectional must be false"),
         (RHYME * 3, {"chunk": 0}, "chunk must be at least 1, got 0"),
-        (RHYME * 3, {"unit": "syllable"}, "unit must be one of auto, char, word, blank, got syllable"),
+        (RHYME * 3, {"unit": "syllable"}, "unit must be one of auto, char, word, blank, piece, got syllable"),
     ],
 )
 def test_what_cannot_be_learnt_is_refused_in_one_line(

@@ -15,7 +15,7 @@ from cellwright.nn import DropConnect, LockedDropout, Recurrent
 from cellwright.nn.frame import States
 from cellwright.tasks.training.loop import State
 
-ROOM = 1 << 23  # logits that exist at one time; 32 MiB as float32
+ROOM = 1 << 22  # logits that exist at one time; 16 MiB as float32
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,6 @@ def softmax_nats(
         room: logits that may exist at one time; by default `ROOM`.
     """
     rows = max(1, (ROOM if room is None else room) // len(weight))
-    if len(features) <= rows:
-        return cross_entropy(linear(features, weight, bias), targets)
     if torch.is_grad_enabled():
         mean: Tensor = _Sliced.apply(features, weight, bias, targets, rows)  # type: ignore[no-untyped-call]
         return mean
@@ -158,30 +156,32 @@ def softmax_nats(
 
 
 class _Sliced(torch.autograd.Function):
-    """The same mean, with its gradients taken slice by slice on the way forward: logits never pile up."""
+    """The same mean, with its gradients taken slice by slice on the way forward: logits never pile up.
+
+    By hand it is softmax minus one at the target, over the number of rows: autograd would keep the logits and
+    make two more arrays of their size.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, rows: int
     ) -> Tensor:
-        leaves = [tensor.detach().requires_grad_() for tensor in (weight, bias)]
-        totals = [torch.zeros_like(leaf) for leaf in leaves]
-        along, total = [], features.new_zeros(())
-        for piece, wanted in zip(
-            torch.split(features.detach(), rows), torch.split(targets, rows), strict=True
-        ):
-            with torch.enable_grad():
-                read = piece.requires_grad_()
-                nats = cross_entropy(linear(read, *leaves), wanted, reduction="sum") / len(features)
-            slope, *slopes = torch.autograd.grad(nats, (read, *leaves))
-            along.append(slope)
-            for sum_so_far, part in zip(totals, slopes, strict=True):
-                sum_so_far += part
-            total += nats.detach()
-        ctx.save_for_backward(torch.cat(along), *totals)
-        return total
+        along, total, slopes = [], features.new_zeros(()), None
+        for x, wanted in zip(torch.split(features, rows), torch.split(targets, rows), strict=True):
+            logs, at = linear(x, weight, bias).log_softmax(-1), wanted.unsqueeze(1)
+            total -= logs.gather(1, at).sum()
+            slope = logs.exp_().scatter_add_(1, at, -torch.ones_like(at, dtype=logs.dtype))
+            along.append(slope @ weight)
+            if slopes is None:
+                slopes = slope.T @ x, slope.sum(0)
+            else:
+                slopes[0].addmm_(slope.T, x)
+                slopes[1].add_(slope.sum(0))
+        ctx.save_for_backward(torch.cat(along), *slopes)
+        ctx.share = 1 / len(features)
+        return total * ctx.share
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(grad * slope for slope in ctx.saved_tensors), None, None)
+        return (*(slope * (grad * ctx.share) for slope in ctx.saved_tensors), None, None)

@@ -121,6 +121,11 @@ def read_rows(source: Source, text: str, prefix: str, known: Columns | None) -> 
     return Rows(rows, columns, _note(columns, len(rows), len(texts), guessed))
 
 
+def apart(text: str) -> str:
+    """A row whose marks stand between blanks, for tokens that are what stands between blanks."""
+    return text.replace(BETWEEN, f" {BETWEEN} ").replace(END, f" {END} ")
+
+
 def unmarked(text: str) -> str:
     """A text with our marks as blanks and plain line ends."""
     return text.replace("\r\n", "\n").replace(BETWEEN, " ").replace(END, " ")

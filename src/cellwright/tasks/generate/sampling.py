@@ -46,9 +46,9 @@ class Sampling:
         wrong = []
         if not _is_number(self.temperature) or not 0 <= self.temperature < math.inf:
             wrong.append(f"temperature must be a number of at least 0, got {self.temperature}")
-        if self.top_k is not None and not _is_whole(self.top_k, 1):
+        if self.top_k is not None and not is_whole(self.top_k, 1):
             wrong.append(f"top_k must be a whole number of at least 1, got {self.top_k}")
-        if not _is_whole(self.seed, 0):
+        if not is_whole(self.seed, 0):
             wrong.append(f"seed must be a whole number of at least 0, got {self.seed}")
         if self.top_p is not None and not (_is_number(self.top_p) and 0 < self.top_p <= 1):
             wrong.append(f"top_p must be a number above 0 and at most 1, got {self.top_p}")
@@ -158,7 +158,7 @@ def _read(network: LanguageModel, prompt: Sequence[int], stream: Stream) -> Tens
 
 def need_length(length: Any) -> None:
     """Refuse what is no length."""
-    if not _is_whole(length, 1):
+    if not is_whole(length, 1):
         raise SettingError(f"length must be a whole number of at least 1, got {length}")
 
 
@@ -166,5 +166,6 @@ def _is_number(value: Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real)
 
 
-def _is_whole(value: Any, least: int) -> bool:
+def is_whole(value: Any, least: int) -> bool:
+    """Whether a value is a whole number of at least `least`."""
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from cellwright.compiler.trace import Cell
-from cellwright.errors import DataError
+from cellwright.errors import DataError, SettingError
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.baselines import NGram
 from cellwright.tasks.data import resolve
@@ -26,19 +26,20 @@ from cellwright.tasks.generate.network import Drops, LanguageModel
 from cellwright.tasks.generate.recipes import RECIPES
 from cellwright.tasks.generate.rows import END, Columns
 from cellwright.tasks.generate.sampling import Sampling
-from cellwright.tasks.generate.text import UNITS, Codes, Reading, Text, encode, read
+from cellwright.tasks.generate.subwords import Subwords, Tokens, tokens_from_json
+from cellwright.tasks.generate.text import UNITS, Codes, Reading, Text, Unit, encode, read
 from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.metrics import bits_per_character, perplexity
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Chunk, Chunks
 from cellwright.tasks.training.settings import setting, with_default
-from cellwright.tasks.vocab import UNKNOWN, Unit, Vocabulary
+from cellwright.tasks.vocab import UNKNOWN, Vocabulary
 
 STEPS = 50  # chunks that even a short text should give in an epoch
 LONGEST = 100  # characters of a token, on average, in any text worth learning
 PIECE = 1024  # steps that a score is computed over at a time
 SHOWN = 400  # characters of a sample in a report; a fifth as many words
-ORDERS = {"char": (1, 3, 5), "word": (1, 2, 3), "blank": (1, 2, 3)}
+ORDERS = {"char": (1, 3, 5), "word": (1, 2, 3), "blank": (1, 2, 3), "piece": (1, 2, 3)}
 WARMTHS = (0.0, 0.5, 0.8, 1.0)  # temperatures of the samples in a report
 
 
@@ -60,19 +61,21 @@ class Generator(Estimator[Text, Codes]):
     TASK = "generate"
     SCORE = "perplexity"
     BETTER = "min"
+    TEST = "0.1"
     RECIPES = RECIPES
 
     text: str = setting("", "a table's column of texts; empty: guessed; none: the file as it stands")
     prefix: str = setting("", "columns of a table that stand before each text, commas between")
     unit: str = setting(
         "auto",
-        "the tokens: characters, words, what stands between blanks, or chosen from the text",
-        choices=("auto", "char", "word", "blank"),
+        "the tokens: characters, words, what stands between blanks, pieces of words, or chosen from the text",
+        choices=("auto", "char", "word", "blank", "piece"),
     )
     min_count: int = setting(
         0, "tokens seen less often count as unknown; 0: 2, but 1 where <unk> stands in the text", min=0
     )
     vocabulary: int = setting(20_000, "tokens known at most, the most frequent ones", min=4)
+    pieces: int = setting(4000, "pieces of words known at most, with unit piece", min=10)
     embedding: int = setting(0, "numbers that stand for a token; 0: as many as units", min=0)
     tied: bool = setting(False, "use the same numbers for reading a token and for writing it")
     narrow: bool = setting(False, "give the last layer the embedding's width instead of the units'")
@@ -135,7 +138,11 @@ class Generator(Estimator[Text, Codes]):
     def learn(self, train: Text) -> Facts:
         """The vocabulary of the training part, and what an empty prompt begins with."""
         least = self.min_count or (1 if UNKNOWN in train.text else 2)
-        vocabulary = Vocabulary.build(train.text, train.unit, min_count=least, max_size=self.vocabulary)
+        vocabulary: Tokens = (
+            Subwords.learn(train.text, self.pieces, min_count=least)
+            if train.unit == "piece"
+            else Vocabulary.build(train.text, train.unit, min_count=least, max_size=self.vocabulary)
+        )
         found = vocabulary.tokens(train.text[: LONGEST * (self.chunk + 1)])
         if len(vocabulary) < 4:
             raise DataError(
@@ -159,7 +166,7 @@ class Generator(Estimator[Text, Codes]):
 
     def build(self, cell: Cell | None, facts: Facts) -> LanguageModel:
         """The untrained network."""
-        vocabulary = Vocabulary.from_json(facts["vocabulary"])
+        vocabulary = tokens_from_json(facts["vocabulary"])
         if facts["begin"] not in range(len(vocabulary)):
             raise ValueError(f"begin is token {facts['begin']} of {len(vocabulary)}")
         network = LanguageModel(
@@ -189,7 +196,7 @@ class Generator(Estimator[Text, Codes]):
 
     def encode(self, part: Text, facts: Facts) -> Codes:
         """The token numbers of the part."""
-        return encode(part, Vocabulary.from_json(facts["vocabulary"]))
+        return encode(part, tokens_from_json(facts["vocabulary"]))
 
     def feed(self, coded: Codes) -> Chunks:
         """Chunks in `batch_size` columns; a short text gets fewer, so that an epoch has some steps."""
@@ -244,7 +251,7 @@ class Generator(Estimator[Text, Codes]):
         length = SHOWN if held.unit == "char" else SHOWN // 5
         texts = [
             {
-                "prompt": writer.vocabulary.decode(before),
+                "prompt": writer.text_of(before),
                 "temperature": warmth,
                 "seed": self.seed,
                 "text": "".join(writer.write(before, length, Sampling(warmth, seed=self.seed))),
@@ -262,9 +269,10 @@ class Generator(Estimator[Text, Codes]):
         seed: int = 0,
         top_p: float | None = None,
         given: Mapping[str, str] | None = None,
+        beam: int | None = None,
     ) -> str:
         """What follows the prompt; the prompt itself is not repeated. See `stream_text`."""
-        return "".join(self.stream_text(prompt, length, temperature, top_k, seed, top_p, given))
+        return "".join(self.stream_text(prompt, length, temperature, top_k, seed, top_p, given, beam))
 
     def stream_text(
         self,
@@ -275,6 +283,7 @@ class Generator(Estimator[Text, Codes]):
         seed: int = 0,
         top_p: float | None = None,
         given: Mapping[str, str] | None = None,
+        beam: int | None = None,
     ) -> Iterator[str]:
         """The text that follows the prompt, piece by piece as it is drawn.
 
@@ -290,23 +299,33 @@ class Generator(Estimator[Text, Codes]):
                 al. 2020); None: among all.
             given: of a model of a table's rows: what stands in the columns before the text. Where the last
                 ones are left out, they are written too, with a tab after each.
+            beam: search for the likeliest text with so many kept at every step, instead of drawing;
+                temperature and seed have no part in it then. None: draw.
 
         Raises:
-            SettingError: a number out of range; columns that the model does not read.
+            SettingError: a number out of range; columns that the model does not read; top_k or top_p with a
+                beam.
             DataError: tokens in the prompt that the model never saw.
         """
         check_is_fitted(self)
         writer = Writer(cast(LanguageModel, self.network_), self.facts_)
-        sampling = Sampling(temperature, top_k, seed, top_p)
-        return writer.write(writer.prompt(prompt, given), length, sampling, after_blank=prompt[-1:].isspace())
+        sampling, begun = Sampling(temperature, top_k, seed, top_p), writer.prompt(prompt, given)
+        after_blank = prompt[-1:].isspace()
+        if beam is None:
+            return writer.write(begun, length, sampling, after_blank=after_blank)
+        if top_k is not None or top_p is not None:
+            raise SettingError("a beam searches and draws nothing", got="top_k or top_p", fix="leave it out")
+        return writer.find(begun, length, beam, after_blank=after_blank)
 
 
 def _scores(nats: float, coded: Codes) -> Scores:
-    """All scores, for a mean loss in nats per token."""
-    predicted = len(coded.tokens) - 1
+    """All scores, for a mean loss in nats per token; those of characters and words compare any two units."""
+    total = nats * (len(coded.tokens) - 1)
+    of_words = {} if coded.words is None else {"word_perplexity": perplexity(total / coded.words)}
     return {
         "perplexity": perplexity(nats),
-        "bits_per_character": bits_per_character(nats * predicted, coded.characters),
+        **of_words,
+        "bits_per_character": bits_per_character(total, coded.characters),
         "loss": nats,
         "unknown": coded.unknown,
     }

@@ -7,11 +7,12 @@ Refuses what is no text, an empty one, one symbol over and over, and parts that 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,11 +22,21 @@ from cellwright.tasks.data import Source, read_text, resolve, split_examples
 from cellwright.tasks.data.roles import NO_COLUMN
 from cellwright.tasks.data.source import shown
 from cellwright.tasks.data.table import SUFFIXES
-from cellwright.tasks.generate.rows import Columns, Rows, is_table, read_rows
-from cellwright.tasks.vocab import PAD, UNKNOWN, Kind, Unit, Vocabulary
+from cellwright.tasks.generate.rows import Columns, Rows, apart, is_table, read_rows
+from cellwright.tasks.generate.subwords import Tokens
+from cellwright.tasks.vocab import PAD, UNKNOWN, Vocabulary, choose_unit
 
+_WORD = re.compile(r"\n|\S+")
+LONGEST_WORD = 15  # characters of a word, on average, in a text whose words are told apart by blanks
 SEEN = 10_000  # characters that are enough to see that there are tokens
-UNITS = {"char": "characters", "word": "words", "blank": "tokens between blanks"}
+UNITS = {
+    "char": "characters",
+    "word": "words",
+    "blank": "tokens between blanks",
+    "piece": "pieces of words",
+}
+Kind: TypeAlias = Literal["char", "word", "blank", "piece"]
+Unit: TypeAlias = Literal["auto", "char", "word", "blank", "piece"]
 
 
 @dataclass(frozen=True)
@@ -85,11 +96,14 @@ class Codes:
         tokens: [N].
         characters: of all tokens but the first, blanks between them too.
         unknown: how many tokens the vocabulary does not have.
+        words: what stands between blanks, and line ends, after the first; None where words are not told apart
+            by blanks.
     """
 
     tokens: Tensor
     characters: int
     unknown: int
+    words: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ class Reading:
     known: Columns | None = None
 
 
-def read(data: Any, how: Reading = Reading()) -> Text:  # noqa: B008
+def read(data: Any, how: Reading = Reading()) -> Text:
     """The text in normal form.
 
     Args:
@@ -148,7 +162,8 @@ def read(data: Any, how: Reading = Reading()) -> Text:  # noqa: B008
     ]
     part = Text(text, kind, name, f"{name}: {'; '.join(said)}")
     if rows is not None:
-        part = replace(part, rows=rows.rows, columns=rows.columns)
+        marked = tuple(map(apart, rows.rows)) if kind == "blank" else rows.rows
+        part = replace(part, text="".join(marked), rows=marked, columns=rows.columns)
     need_two(part, "the text")
     return part
 
@@ -167,13 +182,20 @@ def _rows(source: Source, how: Reading) -> Rows | None:
     return read_rows(source, how.text, how.prefix, how.known)
 
 
-def encode(part: Text, vocabulary: Vocabulary) -> Codes:
+def encode(part: Text, vocabulary: Tokens) -> Codes:
     """The part as numbers, with a count of what the vocabulary lacks."""
     found = vocabulary.tokens(part.text)
     known = set(vocabulary.all_tokens)
     unknown = sum(count for token, count in Counter(found).items() if token not in known)
     tokens = torch.tensor(vocabulary.encode(part.text), dtype=torch.int64)
-    return Codes(tokens, max(1, len(part.text) - len(found[0])), unknown)
+    return Codes(tokens, max(1, len(part.text) - len(found[0])), unknown, _words(part.text))
+
+
+def _words(text: str) -> int | None:
+    """How many words and line ends follow the first; None where blanks hardly part any."""
+    count = len(_WORD.findall(text)) - 1
+    parted = choose_unit([text[:SEEN]]) == "word" and count and len(text) / count <= LONGEST_WORD
+    return count if parted else None
 
 
 def need_two(part: Text, name: str) -> None:
@@ -188,7 +210,7 @@ def need_two(part: Text, name: str) -> None:
         )
 
 
-def unknown_in(text: str, vocabulary: Vocabulary) -> list[str]:
+def unknown_in(text: str, vocabulary: Tokens) -> list[str]:
     """The tokens of a text that the vocabulary lacks, each once, in order."""
     known = set(vocabulary.all_tokens)
     return [token for token in dict.fromkeys(vocabulary.tokens(text)) if token not in known]
@@ -236,7 +258,7 @@ def _kind(text: str) -> Kind:
 
 
 def _tokens(text: str, unit: Kind) -> list[str]:
-    return Vocabulary((PAD, UNKNOWN), unit).tokens(text)
+    return Vocabulary((PAD, UNKNOWN), "word" if unit == "piece" else unit).tokens(text)
 
 
 def _is_file(name: str) -> bool:

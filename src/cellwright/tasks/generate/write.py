@@ -15,13 +15,19 @@ from torch import Tensor
 from cellwright.errors import DataError, SettingError
 from cellwright.nn.frame import States
 from cellwright.tasks.generate.network import LanguageModel
-from cellwright.tasks.generate.rows import BETWEEN, END, SHOWN_BETWEEN, Columns
+from cellwright.tasks.generate.rows import BETWEEN, END, SHOWN_BETWEEN, Columns, apart
 from cellwright.tasks.generate.sampling import Sampling, go_on, go_on_from, ruled_out
+from cellwright.tasks.generate.search import likeliest
+from cellwright.tasks.generate.subwords import tokens_from_json
 from cellwright.tasks.generate.text import SEEN, Text, need_unicode, unknown_in
-from cellwright.tasks.vocab import Vocabulary
 
 NEVER = (0, 1)  # <pad> and <unk> are not written
-LEAD = {"char": 40, "word": 10, "blank": 10}  # tokens of an excerpt before what is to be expected
+LEAD = {
+    "char": 40,
+    "word": 10,
+    "blank": 10,
+    "piece": 15,
+}  # tokens before those to be expected
 FOLLOW = 12  # tokens of an excerpt after that
 LIKELY = 5
 
@@ -36,7 +42,7 @@ class Writer:
 
     def __init__(self, network: LanguageModel, facts: dict[str, Any]) -> None:
         self.network, self.begin = network, int(facts["begin"])
-        self.vocabulary = Vocabulary.from_json(facts["vocabulary"])
+        self.vocabulary = tokens_from_json(facts["vocabulary"])
         self.columns = Columns.from_json(facts.get("columns"))
         self.stop = None if self.columns is None else self.begin
 
@@ -69,22 +75,27 @@ class Writer:
                 expected=", ".join(self.columns.prefix),
                 fix="give them all, or leave the prompt out",
             )
-        return [self.begin, *self._numbers(self.columns.joined(before, text))]
+        return [self.begin, *self._numbers(self._apart(self.columns.joined(before, text)))]
 
     def line(self, line: str) -> str:
         """A line of a stream as it stands in the training text: with its end."""
         if self.columns is None:
             return line + "\n"
         *before, text = line.split(SHOWN_BETWEEN, len(self.columns.prefix))
-        return self.columns.joined(before, text) + END
+        return self._apart(self.columns.joined(before, text) + END)
+
+    def _apart(self, row: str) -> str:
+        return apart(row) if self.vocabulary.unit == "blank" else row
 
     def _numbers(self, text: str) -> list[int]:
         need_unicode(text, "the prompt")
+        if self.vocabulary.unit == "piece":
+            text = text.rstrip(" ")  # a blank belongs to the piece after it
         unknown = unknown_in(text, self.vocabulary)
         if not unknown:
             return self.vocabulary.encode(text) if text else []
         kind, cure = "characters", "leave them out"
-        if self.vocabulary.unit != "char":
+        if self.vocabulary.unit in ("word", "blank"):
             kind, cure = "words", "leave them out, or write <unk> in their place"
         more = f" and {len(unknown) - LIKELY} more" if len(unknown) > LIKELY else ""
         raise DataError(
@@ -109,6 +120,14 @@ class Writer:
         drawn = go_on(self.network, prompt or [self.begin], length, sampling, self._never(prompt), self.stop)
         return self._pieces(drawn, list(prompt[-1:]), after_blank)
 
+    def find(
+        self, prompt: Sequence[int], length: int, width: int, *, after_blank: bool = False
+    ) -> Iterator[str]:
+        """As `write`, but the likeliest text that a beam of `width` texts finds, piece by piece."""
+        begun = prompt or [self.begin]
+        found = likeliest(self.network, begun, length, width, self._never(prompt), self.stop)
+        return self._pieces(found, list(prompt[-1:]), after_blank)
+
     def go_on(self, read: tuple[Tensor, States], last: int, length: int, sampling: Sampling) -> str:
         """What is written after a text that is read already: the last output, the states, the last token."""
         drawn = go_on_from(self.network, read, length, sampling, NEVER, self.stop)
@@ -126,6 +145,10 @@ class Writer:
             marks = [place for place, number in enumerate(known) if number == self._between]
             known, lead = [self.begin, *known], (marks[-1] + 2 if marks else 1)
         return known[:lead], known[lead : lead + FOLLOW]
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of tokens for a reader: a tab after a column, nothing at a row's end."""
+        return self.vocabulary.decode(tokens).replace(BETWEEN, SHOWN_BETWEEN).replace(END, "")
 
     @torch.no_grad()
     def expectations(self, before: Sequence[int], after: Sequence[int]) -> list[dict[str, Any]]:

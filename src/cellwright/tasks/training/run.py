@@ -52,6 +52,7 @@ class Run:
     def __init__(self, path: Path, *, resuming: bool = False) -> None:
         self.path = path
         self.resuming = resuming
+        self.asked: Mapping[str, Any] = {}  # what else the run is to be resumed with: kept in start.json
         self._rows = 0
         self._best: dict[str, str] | None = None
 
@@ -128,7 +129,7 @@ class Run:
             return self._load_last()
         made = _make(self.path / LAST)
         try:
-            write_json(self.path / LAST / START, _marked(document))
+            write_json(self.path / LAST / START, _marked({**document, "asked": dict(self.asked)}))
         except RunError:
             for folder in made:
                 folder.rmdir()
