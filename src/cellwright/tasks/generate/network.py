@@ -166,20 +166,22 @@ class _Sliced(torch.autograd.Function):
     def forward(
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, rows: int
     ) -> Tensor:
-        along, total, slopes = [], features.new_zeros(()), None
+        along: list[Tensor] = []
+        total, by_bias, by_weight = features.new_zeros(()), torch.zeros_like(bias), torch.empty_like(weight)
         for x, wanted in zip(torch.split(features, rows), torch.split(targets, rows), strict=True):
-            logs, at = linear(x, weight, bias).log_softmax(-1), wanted.unsqueeze(1)
-            total -= logs.gather(1, at).sum()
-            slope = logs.exp_().scatter_add_(1, at, -torch.ones_like(at, dtype=logs.dtype))
+            logits, at = linear(x, weight, bias), wanted.unsqueeze(1)
+            logits -= logits.amax(1, keepdim=True)
+            right = logits.gather(1, at)
+            mass = logits.exp_().sum(1, keepdim=True)
+            total += (mass.log() - right).sum()
+            slope = logits.div_(mass).scatter_add_(1, at, -torch.ones_like(right))
+            by_weight.addmm_(slope.T, x, beta=1 if along else 0)
+            by_bias += slope.sum(0)
             along.append(slope @ weight)
-            if slopes is None:
-                slopes = slope.T @ x, slope.sum(0)
-            else:
-                slopes[0].addmm_(slope.T, x)
-                slopes[1].add_(slope.sum(0))
-        ctx.save_for_backward(torch.cat(along), *slopes)
+        ctx.save_for_backward(torch.cat(along), by_weight, by_bias)
         ctx.share = 1 / len(features)
-        return total * ctx.share
+        mean: Tensor = total * ctx.share
+        return mean
 
     @staticmethod
     @once_differentiable
