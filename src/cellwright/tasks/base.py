@@ -189,9 +189,13 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
         """
         self.check()
         self.find_cell()
-        for learnt in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, learnt)  # data are read by what an earlier training knew: a new one knows nothing
-        return self.fit_parts(*self.parts(X, y, test, validation), run=run, observer=observer)
+        # A trained estimator reads data as it knows them: a new training knows nothing of the one before.
+        before = {name: vars(self).pop(name) for name in [*vars(self)] if name.endswith("_")}
+        try:
+            return self.fit_parts(*self.parts(X, y, test, validation), run=run, observer=observer)
+        except BaseException:
+            vars(self).update(before)
+            raise
 
     def fit_parts(
         self,
