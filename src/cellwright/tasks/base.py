@@ -190,11 +190,11 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
         self.check()
         self.find_cell()
         # A trained estimator reads data as it knows them: a new training knows nothing of the one before.
-        before = {name: vars(self).pop(name) for name in [*vars(self)] if name.endswith("_")}
+        before = {name: self.__dict__.pop(name) for name in [*self.__dict__] if name.endswith("_")}
         try:
             return self.fit_parts(*self.parts(X, y, test, validation), run=run, observer=observer)
         except BaseException:
-            vars(self).update(before)
+            self.__dict__.update(before)
             raise
 
     def fit_parts(
