@@ -127,7 +127,8 @@ class TestRefusedByATrainedForecaster:
 
 
 def test_settings_that_do_not_go_together():
-    with pytest.raises(SettingError, match="anchor season needs a season"):
-        Forecaster(anchor="season", season=1).fit(wave())
+    for anchor in ("season", "profile"):
+        with pytest.raises(SettingError, match=f"anchor {anchor} needs a season"):
+            Forecaster(anchor=anchor, season=1).fit(wave())
     with pytest.raises(SettingError, match="horizon"):
         Forecaster(horizon=-1).fit(wave())
