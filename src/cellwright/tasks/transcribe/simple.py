@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import NearestNeighbors
 
 from cellwright.tasks import baselines
 
@@ -26,6 +26,6 @@ def said(train: Features, texts: Sequence[str], held: Features) -> dict[str, lis
     counts = Counter(texts)
     if 1 < len(counts) <= min(CLOSED, len(texts) // 2):
         return found | {"linear": baselines.linear_series(train, list(texts), held, TIMES)}
-    nearest = KNeighborsClassifier(1).fit(baselines.resampled(train, TIMES), np.arange(len(texts)))
-    places = nearest.predict(baselines.resampled(held, TIMES)).tolist()
-    return found | {"nearest": [texts[k] for k in places]}
+    known = NearestNeighbors(n_neighbors=1).fit(baselines.resampled(train, TIMES))
+    places = known.kneighbors(baselines.resampled(held, TIMES), return_distance=False)
+    return found | {"nearest": [texts[k] for k in places[:, 0].tolist()]}
