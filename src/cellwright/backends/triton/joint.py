@@ -19,7 +19,8 @@ from cellwright.backends.triton.sizes import LEAST, layout, power
 SUMS = 128 << 10
 # Bytes of pieces on their way to a program, at so many loads ahead.
 PIECES, AHEAD = 96 << 10, 3
-WIDEST_PIECE = 256
+# Numbers of a row piece that is summed: more (1,024 of 16 rows) spilled kilobytes.
+WIDEST_PIECE = 4096
 # Numbers of matrices that a program holds at most: a product of them is one long piece of code, and with four
 # matrices of [1,024, 16] the compiler took 15 s, with registers spilled.
 HELD = 1 << 15
@@ -106,7 +107,7 @@ def _layouts(
             times = -(-batch // (rows * blocks))
             cost = times * _step(program, written, sizes, rows, tiles, dtype, card.pace)
             wholes = {w: max(LEAST, power(size)) for w, size in words.items()}
-            wide = min(WIDEST_PIECE, max(wholes.values()))
+            wide = min(WIDEST_PIECE // rows, max(wholes.values()))
             warps = 8 if rows * max(pads.values()) > 1024 else 4
             yield Joint(rows, shares, blocks, units, pads, wholes, warps, depth, wide, cost)
 
