@@ -107,7 +107,7 @@ class Alphabet:
                     f"a letter that is none of the {self.name} alphabet",
                     where=where(k),
                     got=repr(text[k]),
-                    expected=f"{self.letters}, {self.any} for any{_listed(self.some)}",
+                    expected=f"{self.letters}, {''.join(self.some)} for some of them, {self.any} for any",
                     fix=_cure(letter, self),
                 )
         return letters
@@ -157,10 +157,6 @@ def recognised(texts: Iterable[str], *, surely: bool = False) -> Alphabet | None
         return NUCLEOTIDE
     capitals = sum(joined.count(letter) for letter in PROTEIN.letters)
     return PROTEIN if surely or capitals >= NEARLY_ALL * total else None
-
-
-def _listed(some: Mapping[str, str]) -> str:
-    return "".join(f", {letter} ({' or '.join(meant)})" for letter, meant in some.items())
 
 
 def _cure(letter: str, alphabet: Alphabet) -> str:
