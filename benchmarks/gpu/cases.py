@@ -207,22 +207,23 @@ def blocks(place: Place) -> Iterator[Row]:
     yield ours(f"slstm, one head of {place.width}", "slstm", sizes, place, place.dtype)
 
 
-def dense(place: Place) -> Iterator[Row]:
-    """Small and medium cells of a user's own with whole matrices, beside cuDNN's LSTM and the loop."""
-    for hidden in place.dense:
+def _beside_cudnn(place: Place, widths: tuple[int, ...]) -> Iterator[Row]:
+    """Users' cells with whole matrices, cuDNN's LSTM of each width, and the loop of the last."""
+    for hidden in widths:
         yield _cudnn(place, hidden)
         for name in ("peephole", "gru_v1", "lstm_layer_norm"):
             yield ours(name, name, (place.steps, place.batch, hidden, hidden), place, place.dtype)
-    yield _loop(place, "peephole", place.dense[-1])
+    yield _loop(place, "peephole", widths[-1])
+
+
+def dense(place: Place) -> Iterator[Row]:
+    """Small and medium layers: programs of whole rows."""
+    return _beside_cudnn(place, place.dense)
 
 
 def wide(place: Place) -> Iterator[Row]:
-    """The same where programs share the units and meet at every step."""
-    for hidden in place.wide:
-        yield _cudnn(place, hidden)
-        for name in ("peephole", "gru_v1", "lstm_layer_norm"):
-            yield ours(name, name, (place.steps, place.batch, hidden, hidden), place, place.dtype)
-    yield _loop(place, "peephole", place.wide[-1])
+    """Wide layers: programs share the units and meet at every step."""
+    return _beside_cudnn(place, place.wide)
 
 
 def compiled(place: Place) -> Iterator[Row]:

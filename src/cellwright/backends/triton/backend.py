@@ -1,7 +1,8 @@
 """The GPU backend: any cell over whole sequences, forward and back, as emitted Triton. Floor 2.
 
 Refuses tensors that are not on an NVIDIA GPU, cards too old, empty sequences, gate values with derivatives,
-rows of more than 1,024 units that cannot be shared. A kernel that does not compile is said once; the reference takes over.
+rows of more than 1,024 units that cannot be shared. A kernel that does not compile is said once; the
+reference takes over.
 """
 
 from __future__ import annotations
