@@ -58,10 +58,18 @@ How weights start:
 
 def page(rows: Iterable[Row]) -> str:
     """The whole page."""
-    starts = "".join(
-        f"- {name}: {one.about}; Adam's step {one.rate:g}\n" for name, one in CONTESTANTS.items()
-    )
-    return by_machine(HEAD + starts, latest(rows), tables)
+    last = latest(rows)
+    lines = (f"- {name}: {one.about}; Adam's step {one.rate:g}\n" for name, one in CONTESTANTS.items())
+    return by_machine(f"{HEAD}{''.join(lines)}\n{_given(last)}\n", last, tables)
+
+
+def _given(rows: Sequence[Row]) -> str:
+    """How many sequences the nets of the picture were trained on: not the same for all."""
+    said = []
+    for name in DRAWN:
+        used = sorted(row["used"] for row in rows if row["problem"] == "adding" and row["net"] == name)
+        said.append(f"{name} {used[0]:,} to {used[-1]:,}" if used else f"{name} none")
+    return f"The nets of the picture were not trained alike. Sequences: {', '.join(said)}."
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
