@@ -50,6 +50,12 @@ def test_recognised(texts: list[str], name: str | None) -> None:
     assert (None if found is None else found.name) == name
 
 
+def test_records_are_of_one_alphabet_or_the_other() -> None:
+    for text, name in (("ACGT-A", "nucleotide"), ("MK", "protein"), ("", "protein")):
+        found = recognised([text], surely=True)
+        assert found is not None and found.name == name
+
+
 @pytest.mark.parametrize(
     ("alphabet", "text", "said"),
     [

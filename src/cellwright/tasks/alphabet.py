@@ -153,7 +153,7 @@ def recognised(texts: Iterable[str], *, surely: bool = False) -> Alphabet | None
         return None
     plain = sum(letters.count(letter) for letter in "ACGTUN")
     codes = sum(letters.count(letter) for letter in NUCLEOTIDE.some)
-    if plain >= MOSTLY * total and plain + codes >= NEARLY_ALL * total:
+    if plain >= MOSTLY * total and (surely or plain + codes >= NEARLY_ALL * total):
         return NUCLEOTIDE
     capitals = sum(joined.count(letter) for letter in PROTEIN.letters)
     return PROTEIN if surely or capitals >= NEARLY_ALL * total else None
