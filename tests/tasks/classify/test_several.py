@@ -115,7 +115,7 @@ class TestTraining:
         assert set(model.metrics_["baselines"]) == {"majority", "linear"}
         said = model.predict(["a film ; far away", "nothing here"])
         assert [sorted(row) for row in said] == [["far", "film"], []]
-        shares = model.predict_proba(["far away ; a film ; fine food"])[0]
+        shares = model.predict_proba(["a film ; fine food ; far away"])[0]
         assert shares.sum() > 2 and model.classes_.tolist() == ["far", "film", "food"]
 
     def test_the_loss_is_the_mean_over_labels_and_weighs_rare_ones(self, model: cw.Classifier) -> None:
@@ -129,6 +129,21 @@ class TestTraining:
             weight = network.class_weight if balance else torch.ones(3)
             wanted = -(weight * y * p.log() + (1 - y) * (1 - p).log()).mean()
             assert other.loss(network, batch, None).mean.item() == pytest.approx(wanted.item(), rel=1e-4)
+
+    def test_an_untrained_network_says_how_often_a_label_is_true(self) -> None:
+        X, y = texts(64)
+        part = normal(X, [[*row, "all"] for row in y])
+        for ensemble in (1, 2):
+            model = small(ensemble=ensemble, units=4)
+            facts = model.learn(part)
+            network = model.build(model.find_cell(), facts).eval()
+            for head in (module for name, module in network.named_modules() if name.endswith("head")):
+                head.weight.data.zero_()
+            coded = model.encode(part, facts)
+            shares = model._probabilities(network, coded.inputs).mean(0)
+            torch.testing.assert_close(shares, coded.labels.mean(0), rtol=0, atol=0.01)
+        even = small(balance=True)
+        assert even.build(even.find_cell(), facts).head.bias.abs().max() < 1
 
     def test_the_threshold_is_the_validation_parts(self, model: cw.Classifier) -> None:
         _, valid, _ = model.parts(*texts(), 0.25)

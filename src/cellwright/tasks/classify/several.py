@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from cellwright.tasks.classify.labels import Label
 
@@ -91,6 +92,22 @@ def by_label(names: Sequence[str], truth: Marks, said: Marks) -> list[dict[str, 
             }
         )
     return rows
+
+
+def begin_at(network: nn.Module, counts: Tensor, examples: int) -> None:
+    """Let an untrained network say of every example how often each label is true (Lin et al. 2017, 4.1).
+
+    From a half for all labels it would first have to learn that most of them are rare.
+
+    Args:
+        network: ends in a linear layer `head` of K outputs.
+        counts: how many examples have each label, [K].
+        examples: how many there are.
+    """
+    head = network.get_submodule("head")
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.bias.copy_(((counts + 0.5) / (examples - counts + 0.5)).log())
 
 
 def rarity(counts: Tensor, examples: int) -> Tensor:

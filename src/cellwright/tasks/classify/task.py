@@ -206,6 +206,9 @@ class Classifier(ClassifierMixin, Reading, Few, Estimator[Examples, Numbers]):  
             network = genes.of_both_strands(network, facts)
         counts = torch.tensor(facts["counts"], dtype=torch.float32)
         weight = several.rarity(counts, facts["several"]) if self._several else counts.mean() / counts
+        if self._several and not self.balance:
+            for member in members:
+                several.begin_at(member, counts, facts["several"])
         network.register_buffer("class_weight", weight, persistent=False)
         return network
 
