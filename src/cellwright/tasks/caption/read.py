@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,10 +17,9 @@ from cellwright.tasks.caption.album import ENDINGS, Album, opened
 from cellwright.tasks.caption.pictures import Pictures
 from cellwright.tasks.data import read_table, resolve, strings
 from cellwright.tasks.data.roles import find_column
-from cellwright.tasks.data.source import Source, format_of, shown
+from cellwright.tasks.data.source import BETWEEN, Source, format_of, shown, two_names
 from cellwright.tasks.data.table import KNOWN, place
 
-BETWEEN = ","  # of the names of two files
 NAMES = {
     "image": (
         "image",
@@ -63,9 +61,10 @@ def read(
         DataError: a row whose picture is not there; no captions, though they are needed; what the readers
             refuse.
     """
-    names = _two(data)
+    names = two_names(data, f"PICTURES{BETWEEN}CAPTIONS.csv")
     if names is not None:
-        pictures, table = (resolve(name) for name in names)
+        ordered = names[::-1] if names[1].lower().endswith(".npz") else names
+        pictures, table = (resolve(name) for name in ordered)
         return _captioned(opened(pictures, features), table, image, caption, known)
     origin = resolve(data)
     if origin.path is not None and origin.path.is_file() and format_of(origin.path) in KNOWN:
@@ -79,21 +78,6 @@ def read(
         )
     found = album.pictures(album.names)
     return replace(found, note=f"{len(found):,} {_nouns(found)} of {shown(origin)}")
-
-
-def _two(data: Any) -> list[str] | None:
-    """The names of two files, where there is a comma that is not part of one file's name."""
-    text = str(data) if isinstance(data, (str, Path)) else ""
-    if BETWEEN not in text or Path(text).expanduser().exists():
-        return None
-    names = [name.strip() for name in text.split(BETWEEN)]
-    if len(names) != 2 or not all(names):
-        raise DataError(
-            "pictures and captions are named with one comma",
-            got=text,
-            expected=f"PICTURES{BETWEEN}CAPTIONS.csv",
-        )
-    return names if Path(names[1]).suffix.lower() != ".npz" else names[::-1]
 
 
 def _beside(table: Source) -> Album:

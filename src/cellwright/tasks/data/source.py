@@ -29,6 +29,7 @@ _MAGIC = (
     (b"\x89HDF", "an HDF5 file"),
     (b"\xd0\xcf\x11\xe0", "an old Office document"),
 )
+BETWEEN = ","  # of the names of two files
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -73,6 +74,24 @@ def resolve(data: Data) -> Source:
     made = samples.get(name).file is None
     notice = f"reading the bundled sample, not the folder ./{name}" if _exists(path) else None
     return Source(name, None if made else samples.path(name), sample=name, notice=notice)
+
+
+def two_names(data: object, expected: str) -> list[str] | None:
+    """The names of two files, where there is a comma that is not part of one file's name; else None.
+
+    Raises:
+        DataError: more names than two, or an empty one; `expected` says what they should be.
+
+    >>> two_names("train.de, train.en", "FILE_A,FILE_B"), two_names("train.csv", "FILE_A,FILE_B")
+    (['train.de', 'train.en'], None)
+    """
+    text = str(data) if isinstance(data, (str, Path)) else ""
+    if BETWEEN not in text or _exists(Path(text).expanduser()):
+        return None
+    names = [name.strip() for name in text.split(BETWEEN)]
+    if len(names) != 2 or not all(names):
+        raise DataError("two files are named with one comma", got=text, expected=expected)
+    return names
 
 
 def file_of(data: Data) -> Path:

@@ -15,13 +15,12 @@ import polars as pl
 from cellwright.errors import DataError
 from cellwright.tasks.data import read_table, resolve, strings
 from cellwright.tasks.data.roles import find_column
-from cellwright.tasks.data.source import Source, file_of, format_of, read_utf8, shown
+from cellwright.tasks.data.source import BETWEEN, Source, file_of, format_of, read_utf8, shown, two_names
 from cellwright.tasks.data.table import SUFFIXES
 from cellwright.tasks.translate.pairs import Pairs
 
 SOURCES = ("source", "src", "original", "原文", "源语言")
 TARGETS = ("target", "tgt", "translation", "译文", "目标语言")
-BETWEEN = ","  # of the names of two files
 
 
 def read(data: Any, *, source: str = "", target: str = "", known: Mapping[str, str] | None = None) -> Pairs:
@@ -36,7 +35,7 @@ def read(data: Any, *, source: str = "", target: str = "", known: Mapping[str, s
     Raises:
         DataError: files of different length; a table without two columns; what the readers refuse.
     """
-    names = _two(data)
+    names = two_names(data, f"FILE_A{BETWEEN}FILE_B")
     if names is not None:
         return _side_by_side(*(resolve(name) for name in names))
     origin = resolve(data)
@@ -53,17 +52,6 @@ def read(data: Any, *, source: str = "", target: str = "", known: Mapping[str, s
     return Pairs(
         lines, None, note=_note(lines, None, f"lines of {shown(origin)}"), place=shown(origin), lines=True
     )
-
-
-def _two(data: Any) -> list[str] | None:
-    """The names of two files, where there is a comma that is not part of one file's name."""
-    text = str(data) if isinstance(data, (str, Path)) else ""
-    if BETWEEN not in text or Path(text).expanduser().exists():
-        return None
-    names = [name.strip() for name in text.split(BETWEEN)]
-    if len(names) != 2 or not all(names):
-        raise DataError("two files are named with one comma", got=text, expected=f"FILE_A{BETWEEN}FILE_B")
-    return names
 
 
 def _side_by_side(source: Source, target: Source) -> Pairs:
