@@ -7,18 +7,54 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from cellwright.nn.attention import Memory
+from cellwright.nn.attention import ATTENTIONS, Memory
+from cellwright.nn.decoder import FEEDS
+from cellwright.tasks.base import Estimator
 from cellwright.tasks.beam import Beam, search
 from cellwright.tasks.pieces import END, Pieces
 from cellwright.tasks.speaker import Speaker
 from cellwright.tasks.training.batches import Padded
+from cellwright.tasks.training.settings import setting
 
+Part = TypeVar("Part")
+Coded = TypeVar("Coded")
 STOP = "⏹"  # stands for the end of a sentence
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Telling(Estimator[Part, Coded]):
+    """What the tasks have in common whose answers are sentences of pieces: the settings of what says them."""
+
+    embedding: int = setting(256, "size of the vector of a piece", min=1)
+    attention: str = setting(
+        "multiplicative",
+        "how the decoder looks back: Luong's or Bahdanau's score",
+        choices=tuple(ATTENTIONS),
+    )
+    feeding: str = setting(
+        "none",
+        "what goes back into the decoder: nothing (fast), the context, or the last output",
+        choices=FEEDS,
+    )
+    tied: bool = setting(True, "use the same numbers for reading a piece and for writing it")
+    word_dropout: float = setting(0.1, "share of pieces hidden in training", min=0, max=1, exclusive="max")
+    smoothing: float = setting(
+        0.1, "share of certainty taken off the pieces in training", min=0, max=1, exclusive="max"
+    )
+    beam: int = setting(5, "sentences kept at every step of the search", min=1, on_resume=True)
+    penalty: float = setting(
+        1.0, "how far long sentences are preferred; 0: not at all", min=0, on_resume=True
+    )
+
+    def searching(self) -> Beam:
+        """How sentences are searched for."""
+        return Beam(self.beam, self.penalty)
 
 
 class Teller(nn.Module, ABC):

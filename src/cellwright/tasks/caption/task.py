@@ -19,8 +19,6 @@ from torch import Tensor, nn
 
 from cellwright.compiler.trace import Cell
 from cellwright.errors import DataError
-from cellwright.nn.attention import ATTENTIONS
-from cellwright.nn.decoder import FEEDS
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.beam import Beam
 from cellwright.tasks.caption.describe import GRID
@@ -32,7 +30,7 @@ from cellwright.tasks.caption.score import overlaps, shuffled
 from cellwright.tasks.caption.simple import commonest, nearest
 from cellwright.tasks.metrics import perplexity
 from cellwright.tasks.pieces import Pieces
-from cellwright.tasks.telling import looked, loss, mean_loss, told, with_ends
+from cellwright.tasks.telling import Telling, looked, loss, mean_loss, told, with_ends
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -75,7 +73,7 @@ class Captions:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Captioner(Estimator[Pictures, Numbers]):
+class Captioner(Telling[Pictures, Numbers]):
     """Sentences about pictures or clips: a recurrent net over frames, attention, a decoder of any cell.
 
     `fit` takes X, features [N, D] of pictures or [N, T, D] of clips (or a list of arrays of any lengths), and
@@ -105,27 +103,11 @@ class Captioner(Estimator[Pictures, Numbers]):
     lower: bool = setting(True, "take capital letters for small ones")
     pieces: int = setting(4000, "pieces of words known, at most", min=10)
     max_length: int = setting(60, "pieces of a caption at most: longer ones are cut", min=2)
-    embedding: int = setting(128, "size of the vector of a piece", min=1)
-    attention: str = setting(
-        "multiplicative",
-        "how the decoder looks at regions or frames: Luong's or Bahdanau's score",
-        choices=tuple(ATTENTIONS),
-    )
-    feeding: str = setting(
-        "none",
-        "what goes back into the decoder: nothing (fast), the context, or the last output",
-        choices=FEEDS,
-    )
-    tied: bool = setting(True, "use the same numbers for reading a piece and for writing it")
-    word_dropout: float = setting(0.1, "share of pieces hidden in training", min=0, max=1, exclusive="max")
     feature_dropout: float = setting(
         0.2, "share of features hidden in training", min=0, max=1, exclusive="max"
     )
-    smoothing: float = setting(
-        0.1, "share of certainty taken off the pieces in training", min=0, max=1, exclusive="max"
-    )
-    beam: int = setting(5, "sentences kept at every step when describing", min=1, on_resume=True)
-    penalty: float = setting(0.7, "how far long captions are preferred; 0: not at all", min=0, on_resume=True)
+    penalty: float = with_default(Telling, "penalty", 0.7)
+    embedding: int = with_default(Telling, "embedding", 128)
     cell: str | Cell = with_default(Estimator, "cell", "gru")
     units: int = with_default(Estimator, "units", 256)
     dropout: float = with_default(Estimator, "dropout", 0.4)
@@ -153,7 +135,7 @@ class Captioner(Estimator[Pictures, Numbers]):
         check_is_fitted(self)
         network = cast(Describer, self.network_)
         with loop.evaluating(network):
-            return self._told(network, _scaled(self._pictures(X), self.facts_), self.facts_, self._beam())
+            return self._told(network, _scaled(self._pictures(X), self.facts_), self.facts_, self.searching())
 
     def align(self, X: Any) -> list[dict[str, Any]]:
         """Where attention lay: {"said": T pieces, "weights": [T][S]} for each picture.
@@ -245,7 +227,7 @@ class Captioner(Estimator[Pictures, Numbers]):
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """CIDEr-D and BLEU of the captions, CIDEr-D as if of other pictures, perplexity and its logarithm."""
-        return self._scored(cast(Describer, network), coded, facts, self._beam())
+        return self._scored(cast(Describer, network), coded, facts, self.searching())
 
     def baselines(self, train: Pictures, held: Pictures) -> dict[str, Scores]:
         """The caption that fits most pictures, and one of the nearest picture."""
@@ -260,7 +242,7 @@ class Captioner(Estimator[Pictures, Numbers]):
         """Some pictures with what is said of them and what people say; where it looked."""
         model = cast(Describer, network)
         part = held.some(range(0, len(held), max(1, len(held) // SHOWN))[:SHOWN])
-        said = self._told(model, _scaled(part, facts), facts, self._beam())
+        said = self._told(model, _scaled(part, facts), facts, self.searching())
         wanted = zip(part.names, said, part.known(), strict=True)
         rows: list[dict[str, Any]] = [{"name": n, "said": one, "wanted": texts} for n, one, texts in wanted]
         where = self._looked(model, part, said, facts) if part.kind != VECTORS else []
@@ -286,9 +268,6 @@ class Captioner(Estimator[Pictures, Numbers]):
 
     def _plain(self, text: str) -> str:
         return text.lower() if self.lower else text
-
-    def _beam(self) -> Beam:
-        return Beam(self.beam, self.penalty)
 
     def _scored(self, network: Describer, coded: Numbers, facts: Facts, beam: Beam) -> Scores:
         said, wanted = self._told(network, coded.features, facts, beam), coded.pictures.known()

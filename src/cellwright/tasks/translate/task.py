@@ -16,14 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from cellwright.compiler.trace import Cell
-from cellwright.nn.attention import ATTENTIONS
-from cellwright.nn.decoder import FEEDS
 from cellwright.tasks import overlap
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.beam import Beam
 from cellwright.tasks.metrics import perplexity
 from cellwright.tasks.pieces import Pieces
-from cellwright.tasks.telling import STOP, looked, loss, mean_loss, told, with_ends
+from cellwright.tasks.telling import STOP, Telling, looked, loss, mean_loss, told, with_ends
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -48,7 +46,7 @@ class Numbers:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Translator(Estimator[Pairs, Numbers]):
+class Translator(Telling[Pairs, Numbers]):
     """Sentences of one language to sentences of another, by an encoder, attention and a decoder of any cell.
 
     `fit` takes X and y, lists of sentences; or what `read` gave; or the name of a table with two columns, or
@@ -70,26 +68,6 @@ class Translator(Estimator[Pairs, Numbers]):
     pieces: int = setting(4000, "pieces of words known in each language, at most", min=10)
     max_length: int = setting(
         100, "pieces of a sentence at most: longer ones are left out of training, and cut elsewhere", min=2
-    )
-    embedding: int = setting(256, "size of the vector of a piece", min=1)
-    attention: str = setting(
-        "multiplicative",
-        "how the decoder looks back: Luong's or Bahdanau's score",
-        choices=tuple(ATTENTIONS),
-    )
-    feeding: str = setting(
-        "none",
-        "what goes back into the decoder: nothing (fast), the context, or the last output",
-        choices=FEEDS,
-    )
-    tied: bool = setting(True, "use the same numbers for reading a piece and for writing it")
-    word_dropout: float = setting(0.1, "share of pieces hidden in training", min=0, max=1, exclusive="max")
-    smoothing: float = setting(
-        0.1, "share of certainty taken off the pieces in training", min=0, max=1, exclusive="max"
-    )
-    beam: int = setting(5, "sentences kept at every step when translating", min=1, on_resume=True)
-    penalty: float = setting(
-        1.0, "how far long translations are preferred; 0: not at all", min=0, on_resume=True
     )
     bleu: str = setting(
         "auto", "how BLEU cuts sentences (sacreBLEU); none: at blanks", choices=overlap.CUTS, on_resume=True
@@ -253,13 +231,10 @@ class Translator(Estimator[Pairs, Numbers]):
         coded = Ragged(with_ends(reading, [sources[k] for k in full], self.max_length))
         feed = Bucketed(coded, batch_size=TOGETHER)
         longest = [2 * length + 10 for length in coded.lengths.tolist()]
-        found = told(network, feed.ordered(), longest, beam or self._beam(), writing)
+        found = told(network, feed.ordered(), longest, beam or self.searching(), writing)
         for place, one in zip(full, found, strict=True):
             said[place] = one
         return said
-
-    def _beam(self) -> Beam:
-        return Beam(self.beam, self.penalty)
 
     def _aligned(
         self, network: EncoderDecoder, sources: Sequence[str], said: Sequence[str], facts: Facts
