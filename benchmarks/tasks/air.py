@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rows import keep
 
 import cellwright as cw
 
@@ -66,19 +67,16 @@ def main() -> None:
     for name, horizon in (("backtest_6", 6), ("last_24", 24)):
         begun = time.process_time()
         found = [measure(horizon, seed, given.settings) for seed in range(given.seeds)]
-        line = json.dumps(
+        keep(
             {
                 "set": f"air_passengers_{name}",
                 "settings": given.settings,
                 **{key: statistics.median(one[key] for one in found) for key in found[0]},
                 "seeds": found,
                 "cpu_seconds": round(time.process_time() - begun, 1),
-            }
+            },
+            given.out,
         )
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import platform
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rows import Begun, keep
 
 import cellwright as cw
 from cellwright.samples.moving_shapes import clips, parted
@@ -39,7 +37,7 @@ EACH, ASKED = 8, 4  # clips of a combination, for training and for the test
 def flickr(folder: Path, seed: int) -> dict[str, Any]:
     """Real pictures, and the same net with the features exchanged."""
     own = folder / "flickr8k_small"
-    model = cw.Captioner(seed=seed, **FLICKR)
+    begun, model = Begun(), cw.Captioner(seed=seed, **FLICKR)
     every = model.read(f"{own / 'features.npz'},{own / 'captions.csv'}")
     with (own / "captions.csv").open(encoding="utf-8", newline="") as file:
         split = {row["image"]: row["split"] for row in csv.DictReader(file)}
@@ -57,7 +55,7 @@ def flickr(folder: Path, seed: int) -> dict[str, Any]:
         "test": scores,
         "exchanged": {name: float(np.mean([one[name] for one in others])) for name in names},
         "baselines": model.metrics_["baselines"],
-        **_of(model),
+        **begun.account(model.metrics_),
     }
 
 
@@ -75,7 +73,7 @@ def shapes(language: str, seed: int) -> dict[str, Any]:
     """Clips of combinations that training never held."""
     known, unseen = parted()
     seen, asked = clips(known, EACH, 0, language), clips(unseen, ASKED, 1, language)
-    model = cw.Captioner(seed=seed, **CLIPS)
+    begun, model = Begun(), cw.Captioner(seed=seed, **CLIPS)
     model.fit(
         normal([clip.frames for clip in seen], [clip.caption for clip in seen]),
         test=([clip.frames for clip in asked], [clip.caption for clip in asked]),
@@ -89,16 +87,7 @@ def shapes(language: str, seed: int) -> dict[str, Any]:
         "exact": float(np.mean(right)),
         "test": {name: model.metrics_["test"][name] for name in ("cider", "bleu", "shuffled_cider")},
         "baselines": model.metrics_["baselines"],
-        **_of(model),
-    }
-
-
-def _of(model: cw.Captioner) -> dict[str, Any]:
-    metrics = model.metrics_
-    return {
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
+        **begun.account(model.metrics_),
     }
 
 
@@ -117,19 +106,8 @@ def main() -> None:
         parser.error("flickr needs the folder of the sets")
     torch.set_num_threads(1)
     for seed in given.seeds:
-        worked = time.process_time()
         row = shapes(given.language, seed) if given.what == "clips" else flickr(given.data, seed)
-        row |= {
-            "seed": seed,
-            "cpu_seconds": round(time.process_time() - worked, 1),
-            "machine": platform.processor() or platform.machine(),
-            "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
-        }
-        line = json.dumps(row, ensure_ascii=False)
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep({"seed": seed, **row}, given.out)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from rows import Begun, keep
 
 import cellwright as cw
 
@@ -58,7 +57,7 @@ def measure(
     """Train with the defaults (and what else is said), score once."""
     case = CASES[name]
     model = cw.Classifier(text=case.text, label=case.label, seed=seed, **settings)
-    begun, worked = time.perf_counter(), time.process_time()
+    begun = Begun()
     share = held or case.test
     test = share if isinstance(share, float) else (model.read(data / share), None)
     model.fit(model.read(data / case.train), test=test)
@@ -72,15 +71,7 @@ def measure(
         "macro_f1": round(100 * metrics["test"]["macro_f1"], 2),
         "floor": case.floor,
         **{k: round(100 * v["accuracy"], 2) for k, v in metrics["baselines"].items()},
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "training_seconds": metrics["seconds"],
-        "seconds": round(time.perf_counter() - begun, 1),
-        "cpu_seconds": round(time.process_time() - worked, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **begun.account(metrics),
     }
 
 
@@ -99,11 +90,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, given.seed, given.settings, given.held))
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(measure(name, given.data, given.seed, given.settings, given.held), given.out)
 
 
 if __name__ == "__main__":

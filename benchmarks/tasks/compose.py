@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from rows import Begun, keep
 
 import cellwright as cw
 
@@ -25,7 +24,7 @@ import cellwright as cw
 def measure(file: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Train on `train`, choose by `valid`, score `test` once."""
     model = cw.Composer(seed=seed, valid=0, **settings)
-    worked = time.process_time()
+    begun = Begun()
     train, valid, test = (model.read(f"{file}:{part}") for part in ("train", "valid", "test"))
     model.fit(train, validation=(valid, None), test=(test, None))
     metrics = model.metrics_
@@ -37,13 +36,7 @@ def measure(file: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
         "valid": metrics["valid"],
         "published": {"lstm": 8.45, "gru": 8.43, "tcn": 8.10},
         "baselines": metrics["baselines"],
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "cpu_seconds": round(time.process_time() - worked, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **begun.account(metrics),
     }
 
 
@@ -60,11 +53,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in given.seeds:
         row = measure(given.data / "jsb_chorales/jsb_chorales.json.gz", seed, given.settings)
-        line = json.dumps(row)
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(row, given.out)
 
 
 if __name__ == "__main__":

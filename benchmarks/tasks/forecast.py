@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from rows import Begun, keep
 
 import cellwright as cw
 
@@ -62,10 +61,10 @@ def measure(name: str, data: Path, given: dict[str, Any]) -> dict[str, Any]:
     if case.rows:
         source = pl.read_csv(path).head(case.rows)
     series = model.read(source)
-    begun, worked = time.perf_counter(), time.process_time()
+    begun = Begun()
     model.fit(series, test=0.2)
-    seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     metrics, facts = model.metrics_, model.facts_
+    account = begun.account(metrics)
     return {
         "set": name,
         "settings": {**case.settings, **given},
@@ -76,14 +75,7 @@ def measure(name: str, data: Path, given: dict[str, Any]) -> dict[str, Any]:
         "test": _rounded(metrics["test"]),
         **{method: _rounded(scores) for method, scores in metrics["baselines"].items()},
         **({"scaled_mse": _scaled_mse(model, series)} if case.rows else {}),
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "seconds": round(seconds, 1),
-        "cpu_seconds": round(cpu, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **account,
     }
 
 
@@ -123,11 +115,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, {"seed": given.seed, **given.settings}))
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(measure(name, given.data, {"seed": given.seed, **given.settings}), given.out)
 
 
 if __name__ == "__main__":

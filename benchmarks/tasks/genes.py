@@ -9,9 +9,6 @@ is held out, whole families of them: the test proteins are kin of none, and kin 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rows import Begun, keep, settings_of
 
 import cellwright as cw
 
@@ -58,7 +56,7 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
     kind = cw.Classifier if case.task == "classify" else cw.Tagger
     model = kind(**settings, seed=seed)
     parts = {part: data / case.folder / f"{part}.csv" for part in ("train", "valid", "test")}
-    begun, worked = time.perf_counter(), time.process_time()
+    begun = Begun()
     held = {part: (model.read(path), None) for part, path in parts.items() if path.exists()}
     if case.task == "tag":
         train, valid = without_kin(held["train"][0])
@@ -73,15 +71,7 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
         "valid": _percent(metrics["valid"] or {}),
         "bar": {case.score: case.bar},
         "baselines": {key: _percent(value) for key, value in metrics["baselines"].items()},
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "training_seconds": metrics["seconds"],
-        "seconds": round(time.perf_counter() - begun, 1),
-        "cpu_seconds": round(time.process_time() - worked, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **begun.account(metrics),
     }
 
 
@@ -112,14 +102,6 @@ def _percent(scores: Mapping[str, float]) -> dict[str, float]:
     return {key: round(100 * value, 2) for key, value in scores.items() if key != "loss"}
 
 
-def value(text: str) -> Any:
-    """A setting as it stands on the command line: JSON, or else a text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def main() -> None:
     """Measure the sets that were asked for, printing each line as soon as it is known."""
     parser = argparse.ArgumentParser(
@@ -132,13 +114,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    changed = {name: value(text) for name, _, text in (item.partition("=") for item in given.changed)}
+    changed = settings_of(given.changed)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, given.seed, changed), ensure_ascii=False)
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(measure(name, given.data, given.seed, changed), given.out)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ The set's own development part chooses the epoch; conll2000 has none, there a te
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from rows import Begun, keep, settings_of
 
 import cellwright as cw
 
@@ -57,7 +55,7 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
     """Train, score once."""
     case = CASES[name]
     model = cw.Tagger(**{**case.settings, **changed}, seed=seed)
-    begun, worked = time.perf_counter(), time.process_time()
+    begun = Begun()
     chosen = None if not case.validation else (model.read(data / case.validation), None)
     test = (model.read(data / case.test), None)
     model.fit(model.read(data / case.train), test=test, validation=chosen)
@@ -70,24 +68,8 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
         "valid_f1": round(100 * metrics["valid"]["f1"], 2),
         "bar": case.bar,
         **{key: round(100 * value["f1"], 2) for key, value in metrics["baselines"].items()},
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "training_seconds": metrics["seconds"],
-        "seconds": round(time.perf_counter() - begun, 1),
-        "cpu_seconds": round(time.process_time() - worked, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **begun.account(metrics),
     }
-
-
-def value(text: str) -> Any:
-    """A setting as it stands on the command line: JSON, or else a text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def main() -> None:
@@ -104,13 +86,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     warnings.simplefilter("ignore")
-    changed = {name: value(text) for name, _, text in (item.partition("=") for item in given.changed)}
+    changed = settings_of(given.changed)
     for name in given.sets or CASES:
-        line = json.dumps(measure(name, given.data, given.seed, changed), ensure_ascii=False)
-        print(line, flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(measure(name, given.data, given.seed, changed), given.out)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import platform
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from digit_strings import SPEAKERS, write
+from rows import Begun, keep, settings_of
 
 import cellwright as cw
 
@@ -52,7 +49,7 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any], test: boo
     model = cw.Transcriber(**changed, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         train, valid, held = parts(name, data, Path(folder))
-        worked = time.process_time()
+        begun = Begun()
         model.fit(train, test=(held, None) if test else None, validation=(valid, None))
     metrics = model.metrics_
     measured = metrics["test"] or metrics["valid"]
@@ -66,22 +63,8 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any], test: boo
         "loss": round(measured["loss"], 4),
         "valid": {key: round(100 * value, 2) for key, value in metrics["valid"].items() if key != "loss"},
         **{key: round(100 * value["word_error_rate"], 2) for key, value in metrics["baselines"].items()},
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "best_epoch": metrics["best_epoch"],
-        "cpu_seconds": round(time.process_time() - worked, 1),
-        "threads": torch.get_num_threads(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {"torch": torch.__version__, "cellwright": cw.__version__},
+        **begun.account(metrics),
     }
-
-
-def typed(text: str) -> Any:
-    """A setting's value from the command line."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def main() -> None:
@@ -96,13 +79,9 @@ def main() -> None:
     parser.add_argument("--no-test", action="store_true", help="the validation part alone")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    changed = {name: typed(value) for name, _, value in (pair.partition("=") for pair in given.set)}
+    changed = settings_of(given.set)
     for name in given.sets or SETS[:2]:
-        line = json.dumps(measure(name, given.data, given.seed, changed, not given.no_test))
-        print(line, flush=True)
-        if given.out is not None:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+        keep(measure(name, given.data, given.seed, changed, not given.no_test), given.out)
 
 
 if __name__ == "__main__":
