@@ -19,4 +19,4 @@ def test_lines_are_compared_at_their_place_with_the_nearest_pattern() -> None:
     assert right_lines((5, 6, 7), known) == (2, 3)
     assert right_lines((7, 7, 7), known) == (2, 3)
     assert right_lines((5, 5), known) == (2, 3)
-    assert right_lines((), known) == (0, 2)
+    assert right_lines((), known) == (0, 3)  # none is nearer: the first

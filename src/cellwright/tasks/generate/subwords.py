@@ -36,7 +36,7 @@ class Subwords:
         tokens: all pieces by number, the two special ones first.
         merges: which two pieces become one, in the order they were learnt.
 
-    >>> pieces = Subwords.learn("low lower\\nlowest " * 9, 40)
+    >>> pieces = Subwords.learn("low lower lowest\\n" * 9, 40)
     >>> pieces.tokens("low lowest\\n"), pieces.decode(pieces.encode("low lowest\\n"))
     (['low', ' lowest', '\\n'], 'low lowest\\n')
     """
