@@ -71,12 +71,12 @@ def test_words_that_training_never_saw(tmp_path: Path) -> None:
     path = str(colours(tmp_path))
     texts = [f"a {kind}{k}" for k in range(5) for kind in ("warm", "cold")] * 4
     labels = [text[2] for text in texts]
-    settings = {"units": 6, "epochs": 8, "learning_rate": 0.02, "vectors": path, "pairs": False}
-    model = cw.Classifier(word_dropout=0.0, embedding_dropout=0.0, **settings).fit(texts, labels)
+    settings = {"units": 6, "epochs": 8, "learning_rate": 0.02, "vectors": path}
+    own = {"pairs": False, "affixes": False, "word_dropout": 0.0, "embedding_dropout": 0.0}
+    model = cw.Classifier(**own, **settings).fit(texts, labels)
     assert model.predict(["a warm8", "a cold9"]).tolist() == ["w", "c"]
     assert model.network_.first.tables[0].weight.shape[1] == 4
     settings = {**settings, "character_units": 0}
-    del settings["pairs"]
     X, y = [text.split() for text in texts], [["X", label] for label in labels]
     tagger = cw.Tagger(embedding=9, dropout=0.0, **settings).fit(X, y)
     assert tagger.predict([["a", "warm8"], ["a", "cold9"]]) == [["X", "w"], ["X", "c"]]
