@@ -179,7 +179,7 @@ class Translator(Telling[Pairs, Numbers]):
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """BLEU and chrF of the translations; perplexity of the pieces and its logarithm, `loss`."""
-        return self._scored(network, coded, facts, Beam(self.beam, self.penalty))
+        return self._scored(network, coded, facts, self.searching())
 
     def baselines(self, train: Pairs, held: Pairs) -> dict[str, Scores]:
         """The sentence as it is, and each word's usual partner in its place."""
