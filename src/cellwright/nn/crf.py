@@ -122,6 +122,11 @@ class CRF(nn.Module):
         past = torch.arange(len(x), device=x.device)[:, None] >= counts
         return tags.masked_fill(past, NOTHING)
 
+    @property
+    def free(self) -> bool:
+        """Whether no mask forbids anything."""
+        return all(bool(mask.all()) for mask in (self.allowed, self.begins, self.ends))
+
     def extra_repr(self) -> str:
         forbidden = int((~self.allowed).sum())
         return f"{self.tags} tags, {forbidden} of {self.tags**2} transitions forbidden"

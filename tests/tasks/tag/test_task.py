@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cellwright.tasks.inside import inside
 from cellwright.tasks.lines import Lines
 from cellwright.tasks.report import page
 from cellwright.tasks.tag import code
+from cellwright.tasks.tag.network import around
 from cellwright.tasks.tag.scheme import illegal
 from cellwright.tasks.tag.sentences import normal
 from cellwright.tasks.tag.simple import linear_tags, most_frequent
@@ -145,6 +147,63 @@ class TestScores:
         assert linear_tags(train, held) == [list(tags) for tags in held.known()]
         said = most_frequent(train, normal([["rome", "never", "seen"]]))
         assert said[0][0] in ("B-from", "B-to") and said[0][1:] == ["O", "O"]
+
+
+def residues(count: int, **settings: Any) -> cw.Tagger:
+    """A model of letters without a scheme, its weights large and drawn by chance."""
+    random_ = random.Random(0)
+    X = [[random_.choice("ACDE") for _ in range(random_.randint(2, 6))] for _ in range(count)]
+    y = [[random_.choice("hec") for _ in row] for row in X]
+    model = small(epochs=1, pairs=False, valid=0, **settings).fit(X, y)
+    with torch.no_grad():
+        for weight in model.network_.parameters():
+            weight.normal_()
+    return model
+
+
+class TestLetters:
+    def test_plain_tags_are_chosen_one_by_one(self) -> None:
+        """The tag with the largest sum over all paths through it, not the tag of the best path."""
+        model = residues(12)
+        network, crf = model.network_, model.network_.crf
+        X = [list("ACDEA"), list("EC"), list("DDACE"), list("CAEED")]
+        part, paths_differ = normal(X), 0
+        for batch in code.Sides(code.encoded(part, model.facts_), batch_size=1).ordered():
+            with loop.evaluating(network), torch.no_grad():
+                scores = network(batch)[0].double()
+            A, b_start, b_end = (p.detach().double() for p in (crf.A, crf.b_start, crf.b_end))
+            share, best = torch.zeros_like(scores[:, 0]), (-np.inf, ())
+            for y in product(range(3), repeat=len(scores)):
+                s = b_start[y[0]] + b_end[y[-1]] + sum(scores[t, 0, tag] for t, tag in enumerate(y))
+                s = s + sum(A[j, i] for i, j in pairwise(y))
+                share[torch.arange(len(y)), torch.tensor(y)] += s.exp()
+                best = max(best, (float(s), y))
+            expected = share.argmax(-1).tolist()
+            paths_differ += expected != list(best[1])
+            names, k = model.facts_["tags"], int(batch.index)
+            assert model.predict([X[k]]) == [[names[tag] for tag in expected]]
+        assert paths_differ
+
+    def test_a_step_reads_its_neighbours_and_nothing_past_the_ends(self) -> None:
+        x, lengths = torch.randn(5, 2, 3), torch.tensor([5, 3])
+        found = around(x, lengths, 2).view(5, 2, 5, 3)
+        for b, length in enumerate(lengths.tolist()):
+            for t, k in product(range(length), range(-2, 3)):
+                inside = 0 <= t + k < length
+                assert torch.equal(found[t, b, k + 2], x[t + k, b] if inside else torch.zeros(3))
+
+    def test_what_a_sentence_lies_beside_changes_nothing(self) -> None:
+        model = residues(12, window=2)
+        alone, long = list("ACE"), list("DEDACACEDEDA")
+        assert model.network_.recurrent.input_size == 5 * 8
+        both = model.answers([alone, long])
+        assert both.sure[0] == pytest.approx(model.answers([alone]).sure[0], abs=1e-4)
+
+    def test_pairs_are_left_out(self) -> None:
+        part = normal([list("ACDE")] * 3, [list("hhee")] * 3)
+        given = {"lower": True, "min_count": 1, "max_tokens": 0}
+        assert "pairs" in code.facts_of(part, **given)
+        assert len(code.sizes(code.facts_of(part, pairs=False, **given))) == 1
 
 
 class TestAround:

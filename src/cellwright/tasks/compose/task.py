@@ -50,6 +50,7 @@ class Composer(Estimator[Rolls, Ragged]):
     key_dropout: float = setting(
         0.2, "share of sounding keys hidden in training", min=0, max=1, exclusive="max"
     )
+    cell: str | Cell = with_default(Estimator, "cell", "gru")
     units: int = with_default(Estimator, "units", 200)
     dropout: float = with_default(Estimator, "dropout", 0.3)
     learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
@@ -57,6 +58,7 @@ class Composer(Estimator[Rolls, Ragged]):
     epochs: int = with_default(Estimator, "epochs", 40)
     batch_size: int = with_default(Estimator, "batch_size", 8)
     patience: int = with_default(Estimator, "patience", 6)
+    average: int = with_default(Estimator, "average", 1)
 
     def read(self, data: Any) -> Rolls:
         """The pieces of a JSON file, or of one part of it (`FILE.json:test`), with a note.

@@ -33,7 +33,7 @@ LONGEST_WORD = 40  # characters of a word that are read: its beginning and its e
 _DIGIT = re.compile(r"\d")
 
 
-def facts_of(train: Sentences, *, lower: bool, min_count: int, max_tokens: int) -> Facts:
+def facts_of(train: Sentences, *, lower: bool, min_count: int, max_tokens: int, pairs: bool = True) -> Facts:
     """All that the training part teaches.
 
     Args:
@@ -41,6 +41,7 @@ def facts_of(train: Sentences, *, lower: bool, min_count: int, max_tokens: int) 
         lower: whether capital letters count as small ones in a word's number.
         min_count: tokens seen less often are unknown; characters and values of further columns need one.
         max_tokens: words to keep at most, 0 for all; and as many pairs.
+        pairs: whether tokens of one character are numbered together with the one before, too.
 
     Raises:
         DataError: one tag only.
@@ -70,7 +71,7 @@ def facts_of(train: Sentences, *, lower: bool, min_count: int, max_tokens: int) 
         "intents": sorted(set(train.intents)) if train.intents else [],
         "columns": dict(train.columns),
     }
-    if single:
+    if single and pairs:
         facts["pairs"] = _frequent((pair for row in written for pair in _pairs(row)), 2, max_tokens)
     return facts
 

@@ -45,6 +45,7 @@ class TagNetwork(nn.Module):
         field: chooses among the tags.
         crf: whether it learns which tag follows which; without, every token is chosen by itself.
         intents: how many a whole sentence can have, or 0.
+        window: how many tokens on either side each step reads beside its own.
     """
 
     def __init__(
@@ -64,14 +65,16 @@ class TagNetwork(nn.Module):
         bidirectional: bool,
         dropout: float,
         hidden_words: float,
+        window: int = 0,
     ) -> None:
         super().__init__()
         spelling = Spelling(characters, cell, character_units) if characters else None
         width = embedding + FEATURE * len(features) + (spelling.width if spelling else 0)
+        self.window = window
         # The main layer comes first: it is the one that pages and figures look into.
         self.recurrent = Recurrent(
             cell,
-            width,
+            width * (2 * window + 1),
             units,
             num_layers=layers,
             bidirectional=bidirectional,
@@ -93,7 +96,7 @@ class TagNetwork(nn.Module):
         if self.spelling is not None:
             parts.append(self.spelling(batch.characters, batch.form_lengths)[batch.forms])
         parts += [table(batch.features[..., k]) for k, table in enumerate(self.features)]
-        x: Tensor = self.dropout(torch.cat(parts, -1))
+        x: Tensor = self.dropout(around(torch.cat(parts, -1), batch.lengths, self.window))
         return x
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -162,6 +165,19 @@ class TagEnsemble(nn.Module):
         return [cast(TagNetwork, member) for member in self.members]
 
 
+def around(x: Tensor, lengths: Tensor, window: int) -> Tensor:
+    """Each step of x [T, B, I] between its neighbours, [T, B, (2 * window + 1) * I]; zero past both ends.
+
+    >>> around(torch.tensor([3.0, 5.0, 9.0]).view(3, 1, 1), torch.tensor([2]), 1)[:2, 0].tolist()
+    [[0.0, 3.0, 5.0], [3.0, 5.0, 0.0]]
+    """
+    if not window:
+        return x
+    past = torch.arange(len(x), device=x.device)[:, None] >= lengths
+    wide = nn.functional.pad(x.masked_fill(past.unsqueeze(-1), 0.0), (0, 0, 0, 0, window, window))
+    return wide.unfold(0, 2 * window + 1, 1).transpose(2, 3).flatten(2)
+
+
 Said = tuple[Tensor, "Tensor | None"]
 
 
@@ -182,11 +198,15 @@ def _nats(said: Said, field: CRF | None, batch: Batch) -> tuple[Tensor, Tensor |
 
 
 def _answer(said: Said, field: CRF, batch: Batch, sure: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The best path where a scheme forbids some; else at every step the tag that is most probable there.
+
+    The second is right more often, token by token (Rabiner 1989, equation 29), but may be no legal path.
+    Without learnt transitions the field still knows which are legal.
+    """
     scores, about = said
-    # Without learnt transitions the field still knows which are legal.
-    tags = field.decode(scores, batch.lengths)
+    every = field.marginals(scores, batch.lengths) if sure or field.free else None
+    tags = every.argmax(-1) if every is not None and field.free else field.decode(scores, batch.lengths)
     shares = None
-    if sure:
-        every = field.marginals(scores, batch.lengths)
+    if sure and every is not None:
         shares = every.gather(2, tags.clamp_min(0).unsqueeze(-1)).squeeze(-1)
     return tags, shares, None if about is None else about.softmax(-1)

@@ -89,8 +89,10 @@ class Tagger(Estimator[Sentences, Coded]):
     lower: bool = setting(True, "take capital letters of words for small ones (characters keep them)")
     min_count: int = setting(2, "take words seen less often for unknown ones", min=1)
     max_tokens: int = setting(30_000, "words in the vocabulary at most; 0: no limit", min=0)
+    pairs: bool = setting(True, "of tokens of one character, read each with the one before it too")
     embedding: int = setting(128, "size of the vector of a word", min=1)
     vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
+    window: int = setting(0, "tokens on either side that each step reads beside its own", min=0)
     character_units: int = setting(32, "units, in each direction, that read the characters; 0: none", min=0)
     word_dropout: float = setting(0.05, "share of words hidden in training", min=0, max=1, exclusive="max")
     ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
@@ -128,7 +130,13 @@ class Tagger(Estimator[Sentences, Coded]):
 
     def learn(self, train: Sentences) -> Facts:
         """The vocabularies and the tags."""
-        facts = code.facts_of(train, lower=self.lower, min_count=self.min_count, max_tokens=self.max_tokens)
+        facts = code.facts_of(
+            train,
+            lower=self.lower,
+            min_count=self.min_count,
+            max_tokens=self.max_tokens,
+            pairs=self.pairs,
+        )
         self._pretrained = None
         if self.vectors:
             found = read_vectors(
@@ -282,6 +290,7 @@ class Tagger(Estimator[Sentences, Coded]):
             bidirectional=self.bidirectional,
             dropout=self.dropout,
             hidden_words=self.word_dropout,
+            window=self.window,
         )
         if self._pretrained is not None:
             table = network.words.tables[0].get_parameter("weight")
