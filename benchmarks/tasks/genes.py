@@ -1,9 +1,11 @@
 """Genes and proteins on well-known sets: one line of JSON each, the test part scored once.
 
 python benchmarks/tasks/genes.py ../shared/data [SET ...] [--seed 0] [--set NAME=VALUE ...] [--out FILE.jsonl]
+python benchmarks/tasks/genes.py ../shared/data uci_protein_ss --folds 5
 
-The validation part chooses the epoch. The sets of classes have one of their own; of the 111 proteins a fifth
-is held out, whole families of them: the test proteins are kin of none, and kin would only be remembered.
+The validation part of the sets of classes chooses the epoch. The 111 proteins have none: settings are chosen
+by `--folds`, which leaves the test part alone and holds out whole families in turn: the test proteins are kin
+of none, and kin would only be remembered.
 """
 
 from __future__ import annotations
@@ -32,20 +34,11 @@ class Case:
     task: str = "classify"
 
 
-WINDOWS = {
-    "units": 32, "embedding": 32, "kmer": 3, "pooling": "attention", "batch_size": 64,
-    "learning_rate": 0.005, "epochs": 14, "passes": 1, "patience": 0,
-    "dropout": 0.3, "embedding_dropout": 0.1, "word_dropout": 0.05,
-}  # fmt: skip
-RESIDUES = {
-    "units": 24, "embedding": 16, "character_units": 0, "crf": False, "batch_size": 4, "ensemble": 2,
-    "learning_rate": 0.005, "epochs": 10, "patience": 0, "dropout": 0.5, "word_dropout": 0.2,
-    "max_tokens": 22,
-}  # fmt: skip
+SITES = cw.Classifier.recipe("sites")
 CASES = {
-    "uci_splice60": Case("uci_splice60", {"label": "class", **WINDOWS}, "accuracy", 96.7),
-    "ecoli_promoters": Case("ecoli_promoters", {"label": "label", **WINDOWS}, "mcc", 84.0),
-    "uci_protein_ss": Case("uci_protein_ss", RESIDUES, "accuracy", 64.3, "tag"),
+    "uci_splice60": Case("uci_splice60", {"label": "class", **SITES}, "accuracy", 96.7),
+    "ecoli_promoters": Case("ecoli_promoters", {"label": "label", **SITES}, "mcc", 84.0),
+    "uci_protein_ss": Case("uci_protein_ss", cw.Tagger.recipe("residues"), "accuracy", 64.3, "tag"),
 }
 
 
@@ -58,10 +51,7 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
     parts = {part: data / case.folder / f"{part}.csv" for part in ("train", "valid", "test")}
     begun = Begun()
     held = {part: (model.read(path), None) for part, path in parts.items() if path.exists()}
-    if case.task == "tag":
-        train, valid = without_kin(held["train"][0])
-        held |= {"train": (train, None), "valid": (valid, None)}
-    model.fit(held["train"][0], test=held["test"], validation=held["valid"])
+    model.fit(held["train"][0], test=held["test"], validation=held.get("valid"))
     metrics = model.metrics_
     return {
         "set": name,
@@ -75,16 +65,46 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
     }
 
 
-def without_kin(part: Any, share: float = 0.2) -> tuple[Any, Any]:
-    """(rest, held out): no protein of one is kin of one in the other. The smallest families are held out."""
-    kin = families(["".join(row) for row in part.tokens])
-    held: set[int] = set()
-    for family, _ in sorted(Counter(kin).items(), key=lambda pair: (pair[1], pair[0])):
-        if sum(k in held for k in kin) < share * len(kin):
-            held.add(family)
-    places = range(len(kin))
-    rest = part.some(k for k in places if kin[k] not in held)
-    return rest, part.some(k for k in places if kin[k] in held)
+def across(name: str, data: Path, seed: int, changed: dict[str, Any], folds: int) -> dict[str, Any]:
+    """Train `folds` times without one part of the families, score that part; of all residues together."""
+    case = CASES[name]
+    settings = {**case.settings, **changed, "valid": 0}
+    begun, each, sizes = Begun(), [], []
+    part = cw.Tagger().read(data / case.folder / "train.csv")
+    where = in_folds(part.tokens, folds)
+    for fold in range(folds):
+        rest, held = (
+            part.some(k for k, at in enumerate(where) if (at == fold) is own) for own in (False, True)
+        )
+        model = cw.Tagger(**settings, seed=seed).fit(rest, test=(held, None))
+        each.append({"network": model.metrics_["test"], **model.metrics_["baselines"]})
+        sizes.append(sum(map(len, held.tokens)))
+    right = {
+        method: sum(n * found[method]["accuracy"] for n, found in zip(sizes, each, strict=True))
+        for method in each[0]
+    }
+    return {
+        "set": name,
+        "seed": seed,
+        "settings": settings,
+        "folds": folds,
+        "accuracy": {method: round(100 * count / sum(sizes), 2) for method, count in right.items()},
+        "each": [round(100 * found["network"]["accuracy"], 2) for found in each],
+        **begun.account(model.metrics_),
+    }
+
+
+def in_folds(proteins: Sequence[Sequence[str]], folds: int) -> list[int]:
+    """The fold of each protein: kin together, large families first, each where fewest residues are."""
+    kin = families(["".join(protein) for protein in proteins])
+    residues: Counter[int] = Counter()
+    for family, protein in zip(kin, proteins, strict=True):
+        residues[family] += len(protein)
+    filled, of_family = [0] * folds, {}
+    for family, size in sorted(residues.items(), key=lambda pair: (-pair[1], pair[0])):
+        of_family[family] = filled.index(min(filled))
+        filled[of_family[family]] += size
+    return [of_family[family] for family in kin]
 
 
 def families(proteins: Sequence[str]) -> list[int]:
@@ -111,12 +131,22 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changed")
+    parser.add_argument(
+        "--folds", type=int, help="of proteins: cross-validate, and leave the test part alone"
+    )
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     changed = settings_of(given.changed)
     for name in given.sets or CASES:
-        keep(measure(name, given.data, given.seed, changed), given.out)
+        if given.folds and CASES[name].task != "tag":
+            parser.error(f"--folds is of proteins; {name} has a validation part of its own")
+        row = (
+            across(name, given.data, given.seed, changed, given.folds)
+            if given.folds
+            else measure(name, given.data, given.seed, changed)
+        )
+        keep(row, given.out)
 
 
 if __name__ == "__main__":

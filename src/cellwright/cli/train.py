@@ -39,7 +39,10 @@ NEXT = {
     "generate": 'cellwright generate {run} --prompt "..." --length 300',
 }
 
-RECIPE = "the settings of a publication (generate: awd, tied, zaremba); what is given beside them wins"
+RECIPE = (
+    "settings that go together (classify: sites; generate: awd, tied, zaremba; tag: residues); "
+    "what is given beside them wins"
+)
 
 
 def command(task: str, arguments: list[str]) -> Callable[..., None]:

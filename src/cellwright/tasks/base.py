@@ -148,7 +148,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
 
     @classmethod
     def recipe(cls, name: str) -> dict[str, Any]:
-        """The settings of a publication: give them to the constructor, some in another form if you like.
+        """Settings that go together, of a publication or for a kind of data: give them to the constructor.
 
         Raises:
             SettingError: no such recipe.

@@ -57,6 +57,12 @@ def test_a_run_is_loaded_and_streams(of_genes: cw.Classifier, tmp_path: Path) ->
     assert loaded.inside(X[0]).steps == tuple(X[0])
 
 
+def test_the_recipe() -> None:
+    X, y = windows()
+    model = cw.Classifier(**cw.Classifier.recipe("sites") | {"units": 8, "epochs": 2}).fit(X, y, test=0.2)
+    assert (model.kmer, model.pooling, model.history_[-1]["epoch"]) == (3, "attention", 2)
+
+
 def test_both_strands_count_as_one() -> None:
     X, y = windows()
     model = small(both_strands=True, kmer=2, epochs=1, ensemble=2).fit(X, y)

@@ -166,22 +166,21 @@ class TestLetters:
         """The tag with the largest sum over all paths through it, not the tag of the best path."""
         model = residues(12)
         network, crf = model.network_, model.network_.crf
-        X = [list("ACDEA"), list("EC"), list("DDACE"), list("CAEED")]
-        part, paths_differ = normal(X), 0
-        for batch in code.Sides(code.encoded(part, model.facts_), batch_size=1).ordered():
+        X = [list("ACDEA"), list("EC"), list("DDACE"), list("CAEED"), list("AADDE"), list("CEC")]
+        names, paths_differ = model.facts_["tags"], 0
+        A, b_start, b_end = (p.tolist() for p in (crf.A, crf.b_start, crf.b_end))
+        for batch in code.Sides(code.encoded(normal(X), model.facts_), batch_size=1).ordered():
             with loop.evaluating(network), torch.no_grad():
-                scores = network(batch)[0].double()
-            A, b_start, b_end = (p.detach().double() for p in (crf.A, crf.b_start, crf.b_end))
-            share, best = torch.zeros_like(scores[:, 0]), (-np.inf, ())
+                scores = network(batch)[0][:, 0].tolist()
+            share, best = np.zeros((len(scores), 3)), (-np.inf, ())
             for y in product(range(3), repeat=len(scores)):
-                s = b_start[y[0]] + b_end[y[-1]] + sum(scores[t, 0, tag] for t, tag in enumerate(y))
-                s = s + sum(A[j, i] for i, j in pairwise(y))
-                share[torch.arange(len(y)), torch.tensor(y)] += s.exp()
-                best = max(best, (float(s), y))
+                s = b_start[y[0]] + b_end[y[-1]] + sum(A[j][i] for i, j in pairwise(y))
+                s += sum(row[tag] for row, tag in zip(scores, y, strict=True))
+                share[range(len(y)), y] += np.exp(s)
+                best = max(best, (s, y))
             expected = share.argmax(-1).tolist()
             paths_differ += expected != list(best[1])
-            names, k = model.facts_["tags"], int(batch.index)
-            assert model.predict([X[k]]) == [[names[tag] for tag in expected]]
+            assert model.predict([X[int(batch.index)]]) == [[names[tag] for tag in expected]]
         assert paths_differ
 
     def test_a_step_reads_its_neighbours_and_nothing_past_the_ends(self) -> None:
@@ -204,6 +203,25 @@ class TestLetters:
         given = {"lower": True, "min_count": 1, "max_tokens": 0}
         assert "pairs" in code.facts_of(part, **given)
         assert len(code.sizes(code.facts_of(part, pairs=False, **given))) == 1
+
+    def test_the_linear_model_reaches_as_far_as_it_is_told(self) -> None:
+        """The tag is the letter four places before."""
+        random_ = random.Random(1)
+        X = [[random_.choice("DE") for _ in range(30)] for _ in range(40)]
+        y = [["c"] * 4 + [letter.lower() for letter in row[:-4]] for row in X]
+        train, held = normal(X[:30], y[:30]), normal(X[30:], y[30:])
+        near, far = (np.mean(np.array(linear_tags(train, held, reach)) == y[30:]) for reach in (2, 4))
+        assert near < 0.8 and far > 0.98
+
+    def test_the_recipe(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        data, run = tmp_path / "a.csv", str(tmp_path / "run")
+        data.write_text("sequence,structure\n" + "MKVLAAGDEQ,cchhhheecc\nAAGDEQKVLM,hheeecchhh\n" * 6)
+        given = ["--recipe", "residues", "--epochs", "1", "--ensemble", "2", "--quiet"]
+        assert main(["train", "tag", str(data), "--out", run, *given]) == 0
+        capsys.readouterr()
+        model = cw.Tagger.load(run)
+        assert (model.window, model.ensemble, model.epochs, model.facts_.get("pairs")) == (7, 2, 1, None)
+        assert len(model.predict([list("MKVLAA")])[0]) == 6
 
 
 class TestAround:

@@ -29,6 +29,7 @@ from cellwright.tasks.classify.examples import Examples, normal
 from cellwright.tasks.classify.labels import as_array, from_json, said
 from cellwright.tasks.classify.live import LiveSeries, LiveTexts
 from cellwright.tasks.classify.read import read
+from cellwright.tasks.classify.recipes import RECIPES
 from cellwright.tasks.classify.settings import Few, Reading
 from cellwright.tasks.classify.show import shown
 from cellwright.tasks.classify.vary import varied
@@ -81,6 +82,7 @@ class Classifier(ClassifierMixin, Reading, Few, Estimator[Examples, Numbers]):  
     SCORE = "accuracy"
     BETTER = "max"
     NOT_CELLS = ("mlp", "bow")
+    RECIPES = RECIPES
 
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
     word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")

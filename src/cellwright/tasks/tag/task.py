@@ -27,8 +27,9 @@ from cellwright.tasks.tag.code import Batch, Coded, Sides
 from cellwright.tasks.tag.live import LiveSentences
 from cellwright.tasks.tag.network import TagEnsemble, TagNetwork
 from cellwright.tasks.tag.read import Wanted, read
+from cellwright.tasks.tag.recipes import RECIPES
 from cellwright.tasks.tag.sentences import Sentences, normal
-from cellwright.tasks.tag.simple import linear_tags, most_frequent
+from cellwright.tasks.tag.simple import NEAR, linear_tags, most_frequent
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.settings import setting, with_default
 from cellwright.tasks.vectors import Vectors, read_vectors
@@ -66,6 +67,7 @@ class Tagger(Estimator[Sentences, Coded]):
     TASK = "tag"
     SCORE = "f1"
     BETTER = "max"
+    RECIPES = RECIPES
 
     text: str = setting(
         "", "the column of the tokens: a number from 1 or, in CoNLL-U, a name; empty: guessed"
@@ -189,11 +191,14 @@ class Tagger(Estimator[Sentences, Coded]):
     def baselines(self, train: Sentences, held: Sentences) -> dict[str, Scores]:
         """Each word's most frequent tag; a linear model of each token, its neighbours and its ending."""
         tags = Sentences(train.tokens, tuple(map(tuple, code.learnt_tags(train))), train.features)
-        found = {}
-        for name, method in (("most_frequent", most_frequent), ("linear", linear_tags)):
-            said = [code.answered(row, train.scheme) for row in method(tags, held)]
-            found[name] = score.scores(held.known(), said, train.scheme)
-        return found
+        answers = {
+            "most_frequent": most_frequent(tags, held),
+            "linear": linear_tags(tags, held, max(NEAR, self.window)),
+        }
+        return {
+            name: score.scores(held.known(), [code.answered(row, train.scheme) for row in rows], train.scheme)
+            for name, rows in answers.items()
+        }
 
     def examples(self, network: nn.Module, held: Sentences, facts: Facts) -> dict[str, Any]:
         """Each type of chunk by itself (or what is taken for what), and sentences, some with mistakes."""
