@@ -8,13 +8,13 @@ from collections.abc import Mapping
 # (docs/results.md, Genes and proteins). All proteins are learnt from, for as long as was found best.
 _RESIDUES = {
     "cell": "gru",
-    "units": 24,
-    "embedding": 16,
+    "units": 32,
+    "embedding": 32,
     "character_units": 0,
     "pairs": False,
     "window": 7,
     "batch_size": 2,
-    "learning_rate": 0.01,
+    "learning_rate": 0.015,
     "epochs": 12,
     "patience": 0,
     "valid": 0,
