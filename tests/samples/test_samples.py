@@ -14,7 +14,7 @@ from cellwright.tasks.data import load_texts, read_table, read_text
 
 def test_every_sample_is_described_and_readable():
     for sample in samples.describe():
-        assert sample.task in ("forecast", "classify", "generate")
+        assert sample.task in ("forecast", "classify", "generate", "answer")
         assert sample.about
         assert sample.origin
         assert len(samples.text(sample.name)) > 1000

@@ -1,7 +1,8 @@
 """The bundled samples: small data everybody may share, found by name.
 
-Two are public facts as CSV files, one is made by us (`word_order`), one is the prose of the Python
-documentation that lies in every Python (`pydoc`: text without a file). Refuses names it does not know.
+Two are public facts as CSV files, two are made by us (`word_order`, and `worlds`, a text without a file), one
+is the prose of the Python documentation that lies in every Python (`pydoc`, likewise). Refuses names it does
+not know.
 Floor 5; imports the standard library and `cellwright.errors` only.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellwright.errors import DataError
+from cellwright.samples import worlds
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ _SAMPLES = (
         "Chinese and English sentences, each with its mirror: only the order of the words tells the label",
         "made by cellwright.samples.word_order (Apache-2.0)",
     ),
+    Sample(
+        "worlds",
+        "answer",
+        None,
+        "1,000 questions about stories, in bAbI's format: where is she, who gave it, yes or no, how many",
+        "made by cellwright.samples.worlds (Apache-2.0)",
+    ),
 )
 
 
@@ -61,7 +70,7 @@ def names() -> tuple[str, ...]:
     """The names of the samples, in alphabetical order.
 
     >>> names()
-    ('air_passengers', 'pydoc', 'sunspots', 'word_order')
+    ('air_passengers', 'pydoc', 'sunspots', 'word_order', 'worlds')
     """
     return tuple(sorted(sample.name for sample in _SAMPLES))
 
@@ -82,7 +91,7 @@ def get(name: str) -> Sample:
 
 
 def path(name: str) -> Path:
-    """The file of a sample. Raises `DataError` for one that has no file (`pydoc`)."""
+    """The file of a sample. Raises `DataError` for one that has no file (`pydoc`, `worlds`)."""
     sample = get(name)
     if sample.file is None:
         raise DataError("this sample is a text without a file", got=name, fix=f'use samples.text("{name}")')
@@ -90,12 +99,14 @@ def path(name: str) -> Path:
 
 
 def text(name: str) -> str:
-    """The text of a sample: its file's, or for `pydoc` the prose that the running Python carries.
+    """The text of a sample: its file's; of `pydoc` the prose this Python carries; `worlds` is made.
 
     The text of `pydoc` differs a little from one version of Python to the next.
     """
     if get(name).file is not None:
         return path(name).read_text(encoding="utf-8")
+    if name == "worlds":
+        return worlds.babi(told for kind in worlds.SHORT for told in worlds.questions(kind, 250))
     from pydoc_data.topics import topics  # half a megabyte, read only when asked for
 
     return "\n\n".join(topics[topic].strip() for topic in sorted(topics)) + "\n"

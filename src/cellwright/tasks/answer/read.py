@@ -15,6 +15,7 @@ from cellwright.tasks.answer.stories import Stories, facts_of
 from cellwright.tasks.data import read_table, resolve, strings
 from cellwright.tasks.data.roles import find_column
 from cellwright.tasks.data.source import Source, file_of, format_of, read_utf8, shown
+from cellwright.tasks.data.text import read_text
 
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 NAMES = {
@@ -46,7 +47,7 @@ def read(
             of the columns; what the readers refuse.
     """
     source = resolve(data)
-    if format_of(file_of(source)) in TABLES:
+    if source.path is not None and format_of(file_of(source)) in TABLES:
         return _table(source, {"story": story, "question": question, "answer": answer}, known)
     return _numbered(source)
 
@@ -56,11 +57,12 @@ def _numbered(source: Source) -> Stories:
     questions, answers = [], []
     told: list[str] = []
     last = 0
-    for number, line in enumerate(read_utf8(file_of(source)).splitlines(), start=1):
+    text = read_text(source) if source.path is None else read_utf8(file_of(source))
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         where = f"{shown(source)}, line {number}"
-        count, text = _line(line, where)
+        count, said = _line(line, where)
         if count == 1:
             told = []
         elif count <= last:
@@ -68,14 +70,14 @@ def _numbered(source: Source) -> Stories:
                 "the numbers of a story do not rise", where=where, got=count, expected=f"{last + 1}, or 1"
             )
         last = count
-        if "\t" not in text:
-            told.append(text.strip())
+        if "\t" not in said:
+            told.append(said.strip())
             continue
-        asked, answer = (part.strip() for part in text.split("\t")[:2])
+        asked, answer = (part.strip() for part in said.split("\t")[:2])
         if not told:
             raise DataError("a question before any fact", where=where, got=repr(asked[:40]))
         if not answer or not asked:
-            raise DataError("a question without an answer", where=where, got=repr(text[:40]))
+            raise DataError("a question without an answer", where=where, got=repr(said[:40]))
         facts.append(list(told))
         questions.append(asked)
         answers.append(answer)
