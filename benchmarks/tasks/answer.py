@@ -20,7 +20,7 @@ from cellwright.samples import worlds
 
 def measure(kind: str, seed: int, count: int, language: str, changed: dict[str, Any]) -> dict[str, Any]:
     """Train on one kind of question, score once on other stories."""
-    train, test = (worlds.questions(kind, n, s, language) for n, s in ((count, seed), (1000, 1000 + seed)))
+    train, test = (worlds.questions(kind, n, s, language) for n, s in ((count, seed), (1000, 2000 + seed)))
     model = cw.Answerer(seed=seed, valid=0.1, **changed)
     begun = Begun()
     model.fit(*pairs(train), test=pairs(test))

@@ -104,7 +104,7 @@ class Answerer(Estimator[Stories, Numbers]):
     cell: str | Cell = with_default(Estimator, "cell", "gru")
     units: int = with_default(Estimator, "units", 64)
     dropout: float = with_default(Estimator, "dropout", 0.1)
-    learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
+    learning_rate: float = with_default(Estimator, "learning_rate", 2e-3)
     epochs: int = with_default(Estimator, "epochs", 40)
     patience: int = with_default(Estimator, "patience", 12)
 
@@ -205,8 +205,8 @@ class Answerer(Estimator[Stories, Numbers]):
         return loop.Loss(cross_entropy(logits, batch.y), items=len(batch.y))
 
     def reads(self, network: nn.Module, batch: Asked) -> tuple[Tensor, Tensor | None] | None:
-        """The vectors of the story's words."""
-        return cast(Answering, network).embedding(batch.x), batch.lengths
+        """The vectors of the facts' words."""
+        return cast(Answering, network).reads(batch)
 
     def evaluate(self, network: nn.Module, coded: Numbers, facts: Facts) -> Scores:
         """Accuracy; the cross-entropy of the answers that training has seen, and how many it has not."""
