@@ -113,7 +113,9 @@ class Answering(nn.Module):
     def _vectors(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Words [L, N, E] to a vector for each sentence, [N, width]. Padding is zero."""
         read = self.recurrent.outputs(x, lengths)
-        return pooled(read, lengths, "last", self.recurrent.directions) + self.words(x.sum(0))
+        last = pooled(read, lengths, "last", self.recurrent.directions)
+        vectors: Tensor = last + self.words(x.sum(0))
+        return vectors
 
 
 def facts_of(batch: Asked) -> tuple[Tensor, Tensor, Tensor]:
