@@ -60,7 +60,7 @@ _SAMPLES = (
         "worlds",
         "answer",
         None,
-        "1,000 questions about stories, in bAbI's format: where is she, who gave it, yes or no, how many",
+        "2,000 questions about stories, in bAbI's format: where is she, who gave it, yes or no, how many",
         "made by cellwright.samples.worlds (Apache-2.0)",
     ),
 )
@@ -106,7 +106,7 @@ def text(name: str) -> str:
     if get(name).file is not None:
         return path(name).read_text(encoding="utf-8")
     if name == "worlds":
-        return worlds.babi(told for kind in worlds.SHORT for told in worlds.questions(kind, 250))
+        return worlds.babi(told for kind in worlds.SHORT for told in worlds.questions(kind, 500))
     from pydoc_data.topics import topics  # half a megabyte, read only when asked for
 
     return "\n\n".join(topics[topic].strip() for topic in sorted(topics)) + "\n"

@@ -211,7 +211,7 @@ KINDS = {
     "yes_no": Kind((World.walk,), 2, _whether),
     "counting": Kind((World.walk, World.handle, World.handle), 3, _how_many),
 }
-SHORT = ("one_fact", "who_gave", "yes_no", "counting")  # what a thousand questions are enough to learn
+SHORT = ("one_fact", "who_gave", "yes_no", "counting")  # what two thousand questions are enough to learn
 
 
 def questions(kind: str, count: int, seed: int = 0, language: str = "en") -> list[Told]:
