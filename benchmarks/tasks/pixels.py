@@ -3,7 +3,8 @@
 python benchmarks/tasks/pixels.py ../shared/data [--cells lstm gru elman] [--seeds 0 1 2] [--set NAME=VALUE]
 
 As Le, Jaitly & Hinton 2015 do it with MNIST, here with digits_8x8: 64 steps of one number, a stratified fifth
-for the test, a tenth of the rest choosing the epoch. The order of the pixels is the same for every digit and every seed.
+for the test, a tenth of the rest choosing the epoch. The order of the pixels is the same for every digit and
+every seed.
 """
 
 from __future__ import annotations
