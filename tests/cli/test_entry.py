@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from cellwright import cli
 from cellwright.cli import show as show_verb
+from cellwright.cli.entry import WAITING
 from cellwright.cli.verbs import TASKS, VERBS
 from cellwright.errors import DataError, Interrupted
 from cellwright.tasks import load
@@ -36,6 +38,31 @@ def heavy_after(code: str) -> str:
 )
 def test_light_calls_import_nothing_heavy(arguments: list[str]) -> None:
     assert heavy_after(f"from cellwright.cli import main; assert main({arguments}) == 0") == "[]"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active"), ({"GOMP_SPINCOUNT": "9"}, "None")],
+)
+def test_threads_sleep_while_they_wait_unless_told_otherwise(
+    given: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    done = python(
+        "import os, sys; from cellwright.cli import main; assert main() == 0;"
+        "sys.stderr.write(str(os.environ.get('OMP_WAIT_POLICY')))",
+        "version",
+    )
+    assert done.stderr == expected
+
+
+def test_called_from_python_the_environment_stays(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert call("version").code == 0
+    assert "OMP_WAIT_POLICY" not in os.environ
 
 
 def test_the_heavy_check_can_fail() -> None:

@@ -25,6 +25,8 @@ from cellwright.cli.usage import usage_line
 from cellwright.cli.verbs import HELP, Command, find
 from cellwright.errors import Interrupted, UserError
 
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; see the table above.
     """
     _never_fail_to_print()
+    if argv is None:
+        _wait_asleep()
     try:
         with notices_from_warnings():
             code = _run(list(sys.argv[1:] if argv is None else argv))
@@ -107,6 +111,16 @@ def _of_the_system(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.filename is None:
         return None
     return f"{error.strerror or error} ({error.filename}); check the path, the rights and the free space"
+
+
+def _wait_asleep() -> None:
+    """In a process of our own, and before torch is there: threads that wait for each other sleep.
+
+    OpenMP lets them spin, which on cores that others use too costs many times the work itself. Whoever has said
+    how threads wait is not overruled.
+    """
+    if "torch" not in sys.modules and not any(name in os.environ for name in WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def _never_fail_to_print() -> None:
