@@ -14,6 +14,7 @@ from cellwright.compiler.trace import Cell, cell
 from cellwright.compiler.words import (
     abs,
     blocks,
+    clip_gradient,
     concat,
     cos,
     cumsum,
@@ -103,8 +104,8 @@ __all__ = [
     "Answerer", "Captioner", "Cell", "CellError", "CellwrightError", "Classifier", "Composer", "DataError",
     "Forecaster", "Generator", "Interrupted", "KindError", "RoomError", "RunError", "SettingError",
     "ShapeError", "Stream", "Tagger", "Transcriber", "Translator", "UserError",
-    "abs", "blocks", "cell", "cell_from_json", "cells", "concat", "cos", "cumsum", "describe", "exp",
-    "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean", "minimum", "nn",
-    "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",
+    "abs", "blocks", "cell", "cell_from_json", "cells", "clip_gradient", "concat", "cos", "cumsum",
+    "describe", "exp", "explain", "inspect", "layer_norm", "log", "log_sigmoid", "max", "maximum", "mean",
+    "minimum", "nn", "part", "relu", "show", "sigmoid", "sin", "softmax", "softplus", "sqrt", "sum", "tanh",
     "testing", "where",
 ]  # fmt: skip

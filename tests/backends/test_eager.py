@@ -25,7 +25,7 @@ def zoo(x, h, n: "[]", *, W, U, b, R: "[5, H/5, H/5]", J: "[H, H + I]", s: "[]")
     e = cw.layer_norm(cw.blocks(R, d), b) * cw.softmax(d) + cw.cumsum(d) * cw.sqrt(cw.sum(d * d) + 1)
     f = cw.concat(cw.part(e, 4, 5), J @ cw.concat(h, x))
     g = cw.where(e == 0, 1.0, e) + cw.log(1 + cw.exp(0.1 * e)) * cw.max(d) * cw.mean(f)
-    return cw.tanh(g) * cw.sigmoid(g), n * 0.5 + cw.mean(g)
+    return cw.tanh(g) * cw.clip_gradient(cw.sigmoid(g), 0.05), n * 0.5 + cw.mean(g)
 
 
 ALL = LIBRARY | {"zoo": zoo}

@@ -64,6 +64,7 @@ def _pow(x: [H], h, *, U, b):
 
 def _words(x: [H], h, *, U, p, a: []):
     v = cw.softmax(U @ h) + cw.cumsum(p * x) + a * cw.sin(h) - cw.cos(x) / (2 + cw.sqrt(cw.abs(h) + 0.1))
+    v = cw.clip_gradient(v, 0.2)
     return cw.layer_norm(v, p) + cw.mean(v) * cw.max(v * p) + cw.log(1 + cw.exp(v)) * cw.sum(cw.relu(v))
 
 

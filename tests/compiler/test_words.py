@@ -73,3 +73,22 @@ def test_softplus_has_the_right_derivative_at_zero() -> None:
     cw.softplus(zero).sum().backward()
     assert zero.grad is not None
     assert zero.grad.item() == 0.5
+
+
+def test_a_gradient_within_bounds() -> None:
+    v = V.clone().requires_grad_()
+    assert cw.clip_gradient(2.0, 1.0) == 2.0
+    cw.clip_gradient(v, 2.0).square().sum().backward()
+    torch.testing.assert_close(v.grad, (2 * V).clamp(-2.0, 2.0))
+    other = V.clone().requires_grad_()
+    (cw.clip_gradient(other, 0.1) + other).sum().backward()
+    torch.testing.assert_close(other.grad, torch.full_like(V, 1.1), msg="other uses keep their gradient")
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, math.nan, math.inf, True, "1"])
+def test_a_bound_is_a_number_above_0(limit: Any) -> None:
+    def wrong(x, h, *, W):
+        return cw.clip_gradient(W @ x + h, limit)
+
+    with pytest.raises(cw.CellError, match=rf"clip_gradient.*got limit={limit}, expected a number above 0"):
+        cw.cell(wrong)

@@ -13,6 +13,7 @@ from torch import Tensor
 import cellwright as cw
 from cellwright.backends import eager
 from cellwright.backends.call import Call
+from cellwright.compiler.graph import Graph
 from cellwright.nn.derived import dropped, matrices_in_the_loop, read_by_matrices
 from cellwright.runtime import choose
 
@@ -202,8 +203,9 @@ def clipped_by_hand(
 
 
 @pytest.mark.parametrize("at", ["sums", "states"])
-def test_gradients_are_clipped_at_every_step(at: str) -> None:
-    layer, x = layer_of("elman", cw.nn.ClipGradient(0.3, at)), random(6, 2, 3)
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
+def test_gradients_are_clipped_at_every_step(at: str, backend: str) -> None:
+    layer, x = layer_of("elman", cw.nn.ClipGradient(0.3, at), backend=backend), random(6, 2, 3)
     y, _ = layer(x)
     dy = 2 * random(6, 2, 5, seed=4)
     y.backward(dy)
@@ -214,34 +216,50 @@ def test_gradients_are_clipped_at_every_step(at: str) -> None:
     assert not torch.allclose(expected["U"], free["U"]), "the bound was reached"
 
 
+@pytest.mark.parametrize("at", ["sums", "states"])
+def test_the_kernel_clips_an_lstm_as_the_reference_does(at: str) -> None:
+    layer, x = layer_of("lstm", cw.nn.ClipGradient(0.05, at), backend="cpu"), random(6, 3, 3)
+    dy, found = random(6, 3, 5, seed=4), {}
+    for name, limit in (("cpu", 0.05), ("eager", 0.05), ("free", 1e9)):
+        own = layer_of("lstm", cw.nn.ClipGradient(limit, at), backend="cpu" if name == "cpu" else "eager")
+        own.load_state_dict(layer.state_dict())
+        own(x, lengths=[6, 0, 4])[0].backward(dy)
+        found[name] = {n: w.grad for n, w in own.weights(0).items()}
+    for name, gradient in found["eager"].items():
+        torch.testing.assert_close(found["cpu"][name], gradient)
+    assert not torch.allclose(found["cpu"]["U_f"], found["free"]["U_f"]), "the bound was reached"
+
+
 def test_the_gates_of_an_lstm_are_where_graves_clips() -> None:
-    graph = cw.cells.lstm.graph
-    clip = cw.nn.ClipGradient(1.0).clip(graph)
-    readers = [n for n in graph.nodes if set(n.operands) & set(clip.positions)]
+    graph = clipped_graph("lstm", 1.0)
+    bounds = {k for k, n in enumerate(graph.nodes) if n.op == "clip_gradient"}
+    readers = [n for n in graph.nodes if set(n.operands) & bounds]
     assert [n.name for n in readers] == ["i", "f", "g", "o"]
 
 
-def test_clipping_is_the_references_and_only_while_training() -> None:
+def test_clipping_is_only_while_training_and_changes_no_value() -> None:
     layer, x = layer_of("lstm", cw.nn.ClipGradient(1.0)), random(6, 2, 3)
-    assert "runs on: eager\n  not cpu: its kernels do not clip gradients" in cw.explain(layer, x)
-    with torch.no_grad():
-        assert "clip" not in cw.explain(layer, x)
-    assert "clip" not in cw.explain(copy.deepcopy(layer).eval(), x)
+    assert "∂clip" in cw.show(layer.running())
+    assert "∂clip" not in cw.show(copy.deepcopy(layer).eval().running())
     plain = cw.nn.Recurrent("lstm", 3, 5, dtype=torch.float64)
     plain.load_state_dict(layer.state_dict())
     torch.testing.assert_close(layer(x)[0], plain(x)[0])
 
 
+def clipped_graph(name: str, limit: float) -> Graph:
+    """The step that runs while training."""
+    return layer_of(name, cw.nn.ClipGradient(limit)).running(training=True).graph
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_clipping_has_derivatives_of_its_own() -> None:
-    graph, x = cw.cells.elman.graph, random(3, 2, 3)
+    graph, x = clipped_graph("elman", 0.3), random(3, 2, 3)
     weights = {n: v.detach() for n, v in layer_of("elman", cw.nn.Zoneout(0.1)).weights(0).items()}
-    clip = cw.nn.ClipGradient(0.3).clip(graph)
     plan = choose.plan_of(graph)
 
     def run(x: Tensor) -> Tensor:
         states = {"h": torch.zeros(x.shape[1], 5, dtype=torch.float64)}
-        return eager.run(plan, Call(x, states, weights, clip=clip)).y
+        return eager.run(plan, Call(x, states, weights)).y
 
     _, jvp = torch.func.jvp(run, (x,), (torch.ones_like(x),))
     torch.testing.assert_close(jvp, (run(x + 1e-6) - run(x - 1e-6)) / 2e-6, rtol=1e-6, atol=1e-8)
@@ -258,6 +276,7 @@ def test_clipping_has_derivatives_of_its_own() -> None:
         (lambda: cw.nn.StateDropout(-0.1), "dropout is a probability: got -0.1"),
         (lambda: cw.nn.ClipGradient(0.0), "above 0: got 0.0"),
         (lambda: cw.nn.ClipGradient(float("nan")), "above 0: got nan"),
+        (lambda: cw.nn.ClipGradient(float("inf")), "above 0: got inf"),
         (lambda: cw.nn.ClipGradient("1"), "a number above 0: got 1"),  # type: ignore[arg-type]
         (lambda: cw.nn.Recurrent("gru", 3, 4, parts=cw.nn.Zoneout(0.1)), "parts should be of type list"),  # type: ignore[arg-type]
         (lambda: cw.nn.ClipGradient(1.0, at="gates"), "no such place.*expected sums, states"),

@@ -10,29 +10,6 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Clip:
-    """On the way back: the gradients of the values at these positions of the graph stay within +-limit."""
-
-    limit: float
-    positions: tuple[int, ...]
-
-    @property
-    def text(self) -> str:
-        """As an operator takes it.
-
-        >>> Clip.of(Clip(0.5, (3, 4)).text)
-        Clip(limit=0.5, positions=(3, 4))
-        """
-        return " ".join([str(self.limit), *[str(k) for k in self.positions]])
-
-    @classmethod
-    def of(cls, text: str) -> Clip:
-        """Read `text`."""
-        limit, *positions = text.split()
-        return cls(float(limit), tuple(int(k) for k in positions))
-
-
-@dataclass(frozen=True)
 class Call:
     """One run of a plan over time.
 
@@ -48,8 +25,8 @@ class Call:
     half: the type that operands of matrix products may be rounded to, or None (a layer sets it under
     autocast); sums, states and results keep x's type.
 
-    clip: gradients kept within bounds. segment: the way back keeps the states before every so many steps
-    only, and computes the rest again (`runtime.segments`); backends never see it.
+    segment: the way back keeps the states before every so many steps only, and computes the rest again
+    (`runtime.segments`); backends never see it.
     """
 
     x: Tensor
@@ -60,7 +37,6 @@ class Call:
     record: tuple[str, ...] = ()
     resets: Tensor | None = None
     fresh: Mapping[str, Tensor] | None = None
-    clip: Clip | None = None
     segment: int | None = None
     half: torch.dtype | None = None
     into: Tensor | None = None
@@ -84,8 +60,6 @@ class Call:
         """What no emitted kernel does, on whatever device: one sentence, or None."""
         if self.record and torch.is_grad_enabled() and any(t.requires_grad for t in self.tensors()):
             return "its kernels give out gate values without their derivatives: use torch.no_grad()"
-        if self.clip is not None:
-            return "its kernels do not clip gradients inside the loop"
         if self.x.shape[0] == 0 or self.x.shape[1] == 0:
             return "there is nothing to compute in an empty sequence or batch"
         if self.transformed():

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from cellwright.backends.call import Call, Clip, Outcome
+from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.graph import Node
 from cellwright.compiler.plan import Pack, Plan
 from cellwright.compiler.words import apply
@@ -33,7 +33,7 @@ def run(plan: Plan, call: Call) -> Outcome:
     """
     mask, boundaries = call.mask(), call.boundaries()
     before = _before_the_loop(plan, call, mask)
-    feeds, program = _per_step(plan, before), _program(plan, "step", before, call.clip)
+    feeds, program = _per_step(plan, before), _program(plan, "step", before)
     graph, states = plan.graph, dict(call.states)
     places = {node.name: k for k, node in graph.leaves("state")}
     wanted = {name: graph.named[name] for name in call.record}
@@ -56,8 +56,8 @@ def run(plan: Plan, call: Call) -> Outcome:
 
 def batched(node: Node, operands: tuple[Any, ...]) -> Any:
     """One operation on batches: reductions keep their axis, a matrix meets rows of vectors."""
-    operation = _BATCHED.get(node.op)
-    return operation(*operands) if operation else apply(node.op, *operands, **dict(node.attributes))
+    operation, attributes = _BATCHED.get(node.op), dict(node.attributes)
+    return operation(*operands, **attributes) if operation else apply(node.op, *operands, **attributes)
 
 
 def _blocks(blocks: Tensor, v: Tensor) -> Tensor:
@@ -70,6 +70,32 @@ def _concat(*parts: Tensor) -> Tensor:
     return torch.cat([p.expand(*lead, p.shape[-1]) for p in parts], -1)
 
 
+class Bounded(torch.autograd.Function):
+    """A value as it is; on the way back its gradient within +-limit. torch.func takes it."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(v: Tensor, limit: float) -> Tensor:
+        return v.view_as(v)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.limit = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
+        return d.clamp(-ctx.limit, ctx.limit), None
+
+    @staticmethod
+    def jvp(ctx: Any, d: Tensor, _: None) -> Tensor:
+        return d.view_as(d)
+
+
+def _clip_gradient(v: Any, limit: float) -> Any:
+    return Bounded.apply(v, limit) if isinstance(v, Tensor) else v  # type: ignore[no-untyped-call]
+
+
 _BATCHED: Mapping[str, Callable[..., Tensor]] = {
     "matmul": lambda matrix, v: linear(v, matrix),
     "blocks": _blocks,
@@ -77,6 +103,7 @@ _BATCHED: Mapping[str, Callable[..., Tensor]] = {
     "mean": lambda v: v.mean(-1, keepdim=True),
     "max": lambda v: v.amax(-1, keepdim=True),
     "concat": _concat,
+    "clip_gradient": _clip_gradient,
 }
 
 
@@ -98,7 +125,7 @@ def _before_the_loop(plan: Plan, call: Call, mask: Tensor | None) -> Values:
     return values
 
 
-def _program(plan: Plan, level: str, values: Mapping[int, Any], clip: Clip | None = None) -> list[Step]:
+def _program(plan: Plan, level: str, values: Mapping[int, Any]) -> list[Step]:
     """The nodes of one level as (operation, operands, results); a pack is one operation."""
     first = {pack.products[0]: pack for pack in plan.packs}
     packed = {k for pack in plan.packs for k in pack.products}
@@ -108,42 +135,11 @@ def _program(plan: Plan, level: str, values: Mapping[int, Any], clip: Clip | Non
             program.append(_pack_step(plan, first[k], values))
         elif k not in packed:
             program.append((_cooked(plan.graph.nodes[k]), plan.graph.nodes[k].operands, (k,)))
-        else:
-            continue
-        if clip is not None:
-            computed = program[-1][2]
-            program += [(_clipped(clip.limit), (c,), (c,)) for c in computed if c in clip.positions]
     return program
 
 
 def _cooked(node: Node) -> Callable[..., Any]:
     return lambda *operands: batched(node, operands)
-
-
-def _clipped(limit: float) -> Callable[[Tensor], Tensor]:
-    return lambda v: Bounded.apply(v, limit)  # type: ignore[no-untyped-call]
-
-
-class Bounded(torch.autograd.Function):
-    """A value as it is; on the way back its gradient within +-limit."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(v: Tensor, limit: float) -> Tensor:
-        return v.view_as(v)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.limit = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
-        return d.clamp(-ctx.limit, ctx.limit), None
-
-    @staticmethod
-    def jvp(ctx: Any, d: Tensor, _: None) -> Tensor:
-        return d.view_as(d)
 
 
 def _pack_step(plan: Plan, pack: Pack, values: Mapping[int, Any]) -> Step:

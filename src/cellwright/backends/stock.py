@@ -46,8 +46,6 @@ def refuses(plan: Plan, call: Call) -> str | None:
         return "torch's kernel does not begin anew inside a sequence"
     if call.transformed():
         return "the reference takes torch.func's transforms and forward-mode derivatives"
-    if call.clip is not None:
-        return "torch's kernel does not clip gradients inside the loop"
     if call.x.shape[0] == 0 or call.x.shape[1] == 0:
         return "torch's kernel takes no empty batch"
     if call.lengths is not None and int(call.lengths.min()) == 0:

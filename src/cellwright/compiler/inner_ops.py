@@ -2,6 +2,7 @@
 
 They come in with derivatives (`outer`, `spread`, `piece`, ...) and with the splitting of a joined matrix
 (`columns`). `SHAPE_ONLY` says how many of an operation's first operands are read; the others lend shape.
+`VALUE_OF_OPERAND`: forward, they compute nothing.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ ROWS: tuple[Op, ...] = (
 INNER: dict[str, Op] = {row.name: row for row in ROWS}
 ALL: dict[str, Op] = OPS | INNER
 SHAPE_ONLY = {"spread": 1, "piece": 1, "size": 0}
+VALUE_OF_OPERAND = ("copy", "spread", "clip_gradient")
 ANY_LEAF = (*LEAVES, "gradient")
 
 

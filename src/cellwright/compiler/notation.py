@@ -41,6 +41,7 @@ PYTHON: dict[str, Form] = {
     "matmul": _infix(" @ ", 2, 3),
     "transpose": Form("{0}.T", ATOM, (ATOM,)),
     "layer_norm": Form("layer_norm({0}, eps={eps})"),
+    "clip_gradient": Form("clip_gradient({0}, {limit})"),
     "part": Form("part({0}, {index}, {parts})"),
     "concat": Form("concat({all})"),
     **{name: _call(name) for name in ("sigmoid", "tanh", "relu", "exp", "log", "softplus", "sqrt", "abs")},
@@ -63,6 +64,7 @@ TEXT: dict[str, Form] = PYTHON | {
     "sum": _call("Σ"),
     "transpose": Form("{0}ᵀ", ATOM, (ATOM,)),
     "layer_norm": _call("LN"),
+    "clip_gradient": _call("∂clip"),
     "concat": Form("[{all}]"),
     "part": Form("{0}⟨{number}/{parts}⟩", ATOM, (ATOM,)),
 }
@@ -96,6 +98,7 @@ LATEX: dict[str, Form] = {
     "part": Form(r"{0}^{{({number}/{parts})}}", ATOM, (ATOM,)),
     "where": Form(r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}"),
     "layer_norm": Form(r"\operatorname{{LN}}\left({0}\right)"),
+    "clip_gradient": Form(r"\operatorname{{\partial clip}}\left({0}\right)"),
     **{
         name: Form(rf"\operatorname{{{{{name}}}}}\left({{0}}\right)")
         for name in ("relu", "softplus", "mean", "softmax", "cumsum")
@@ -150,6 +153,7 @@ MATHML: dict[str, Form] = {
         "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>"
     ),
     "layer_norm": _applied("LN"),
+    "clip_gradient": _applied("∂clip"),
     **{name: _applied(name) for name in ("tanh", "relu", "exp", "log", "softplus", "sin", "cos")},
     **{name: _applied(name) for name in ("mean", "max", "softmax", "cumsum")},
 }

@@ -143,6 +143,24 @@ def _part(vector: Any, index: int, parts: int) -> Any:
     return vector.chunk(parts, -1)[index]
 
 
+def bounded(shapes: tuple[Shape, ...], attributes: dict[str, Any]) -> Shape:
+    """Any shape -> the same; `limit` is a number above 0."""
+    limit = attributes.get("limit")
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if not (number and 0 < float(limit or 0) < math.inf):
+        raise MisfitError(f"limit={limit}", "a number above 0", "write clip_gradient(v, 1.0)")
+    return shapes[0]
+
+
+def _clip_gradient(v: Any, limit: float = math.inf) -> Any:
+    # A view: a hook on the value itself would act on all its other uses too.
+    if not v.requires_grad:
+        return v
+    held = v.view_as(v)
+    held.register_hook(lambda d: d.clamp(-limit, limit))
+    return held
+
+
 def _pointwise(
     name: str, tensor: Callable[..., Any], number: Callable[..., float], arity: int = 1, cost: int = 1
 ) -> Op:
@@ -177,6 +195,7 @@ ROWS: tuple[Op, ...] = (
     _pointwise("less_equal", lambda a, b: a <= b, lambda a, b: a <= b, 2),
     _pointwise("equal", lambda a, b: a == b, lambda a, b: a == b, 2),
     _pointwise("where", lambda c, a, b: a.where(c, b), lambda c, a, b: a if c else b, 3),
+    Op("clip_gradient", 1, "pointwise", bounded, _clip_gradient, lambda a: a, cost=0),
     Op("matmul", 2, "product", matrix_times_vector, lambda a, b: a @ b),
     Op("blocks", 2, "product", blocks_times_vector, _blocks),
     Op("sum", 1, "reduce", vector_to_scalar, lambda a: a.sum(-1)),

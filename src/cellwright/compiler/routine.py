@@ -12,7 +12,7 @@ from cellwright.compiler.dims import ZERO, Dim
 from cellwright.compiler.gradients import GradientLayout
 from cellwright.compiler.graph import Graph, Node
 from cellwright.compiler.hoist import Hoisted
-from cellwright.compiler.inner_ops import ALL, ANY_LEAF, reads
+from cellwright.compiler.inner_ops import ALL, ANY_LEAF, VALUE_OF_OPERAND, reads
 from cellwright.compiler.lower import lower
 from cellwright.compiler.ops import COMPARISONS
 from cellwright.compiler.places import FeedBlock, Place, Recurrence, Routine, width
@@ -122,7 +122,7 @@ class _Maker:
     def _passes(self, k: int) -> bool:
         """Comparisons and rearrangements are never kept: their operands are."""
         node = self.nodes[k]
-        return node.op in COMPARISONS or ALL[node.op].kind == "arrange" or node.op in ("copy", "spread")
+        return node.op in COMPARISONS or ALL[node.op].kind == "arrange" or node.op in VALUE_OF_OPERAND
 
     def _cheap(self, k: int, there: set[int]) -> bool:
         node = self.nodes[k]

@@ -84,6 +84,11 @@ def _where(at: At) -> Gradients:
     return None, at("where", condition, at.d, 0.0), at("where", condition, 0.0, at.d)
 
 
+def _clip_gradient(at: At) -> Gradients:
+    limit = float(at.attribute("limit"))
+    return (at("minimum", at("maximum", at.d, -limit), limit),)
+
+
 def _mean(at: At) -> Gradients:
     return (at("div", at.d, at("size", at.of[0])),)
 
@@ -153,6 +158,7 @@ RULES: dict[str, Callable[[At], Gradients]] = {
     "less_equal": _none,
     "equal": _none,
     "where": _where,
+    "clip_gradient": _clip_gradient,
     "matmul": _matmul,
     "blocks": _blocks,
     "sum": lambda at: (at.d,),

@@ -98,6 +98,15 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return apply("where", condition, a, b)
 
 
+def clip_gradient(v: Any, limit: float) -> Any:
+    """v itself; on the way back its gradient is kept within +-limit, elementwise.
+
+    Where the bound is reached, what comes out is no derivative any more, and a gradient check says so.
+    Source: Graves 2013 (arXiv 1308.0850), section 2.1.
+    """
+    return apply("clip_gradient", v, limit=limit)
+
+
 def sum(v: Any) -> Any:
     """The sum over a vector, a scalar."""
     return apply("sum", v)
@@ -151,7 +160,7 @@ def blocks(matrices: Any, v: Any) -> Any:
 WORDS = (
     "sigmoid", "tanh", "relu", "exp", "log", "softplus", "log_sigmoid", "sqrt", "abs", "sin", "cos",
     "maximum", "minimum", "where", "sum", "mean", "max", "softmax", "cumsum", "layer_norm", "concat", "part",
-    "blocks",
+    "blocks", "clip_gradient",
 )  # fmt: skip
 
 

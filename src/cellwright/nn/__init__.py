@@ -11,7 +11,7 @@ from cellwright.nn.dropin import GRU, LSTM, RNN
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
 from cellwright.nn.layer import Layer
 from cellwright.nn.learned_start import LearnedStart
-from cellwright.nn.part import Around, Begin, Inside, OnGradient, OnWeights, Part
+from cellwright.nn.part import Around, Begin, Inside, OnWeights, Part
 from cellwright.nn.recurrent import Recurrent
 from cellwright.nn.tie import tie
 
@@ -36,7 +36,6 @@ __all__ = [
     "LockedDropout",
     "Memory",
     "Multiplicative",
-    "OnGradient",
     "OnWeights",
     "Part",
     "Recurrent",

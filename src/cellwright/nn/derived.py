@@ -1,11 +1,11 @@
-"""Graphs derived from a cell's: states that hold, states that are dropped where matrices read them. Floor 4.
+"""Graphs derived from a cell's: states that hold or are dropped where matrices read them, bounds. Floor 4.
 
 What comes out is a step like any other: verified, saved, shown, compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from cellwright.compiler.graph import Graph, Node
@@ -101,6 +101,21 @@ def sums_of_products(graph: Graph) -> tuple[int, ...]:
                 k = users[k][0]
             found.append(k)
     return tuple(sorted(set(found)))
+
+
+def clipped(graph: Graph, limit: float, positions: Collection[int]) -> Graph:
+    """The gradients of the values computed at these positions stay within +-limit on the way back."""
+    nodes: list[Node] = []
+    place: list[int] = []
+    for k, node in enumerate(graph.nodes):
+        nodes.append(replace(node, operands=tuple(place[o] for o in node.operands)))
+        if k in positions and node.operands:
+            nodes[-1] = replace(nodes[-1], name="")
+            bound = (("limit", limit),)
+            nodes.append(replace(node, op="clip_gradient", operands=(len(nodes) - 1,), attributes=bound))
+        place.append(len(nodes) - 1)
+    returns = tuple(place[k] for k in graph.returns)
+    return _checked(replace(graph, name=f"{graph.name}_clipped", nodes=tuple(nodes), returns=returns))
 
 
 class _Dropping:

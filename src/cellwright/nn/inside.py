@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout
 
-from cellwright.backends.call import Clip
 from cellwright.compiler.graph import Graph
 from cellwright.errors import SettingError
-from cellwright.nn.derived import DROP, HOLD, dropped, held, read_by_matrices, sums_of_products
+from cellwright.nn.derived import DROP, HOLD, clipped, dropped, held, read_by_matrices, sums_of_products
 from cellwright.nn.frame import Frame
-from cellwright.nn.part import Inside, Make, OnGradient, need_share
+from cellwright.nn.part import Inside, Make, need_share
 
 
 class Zoneout(Inside):
@@ -111,7 +111,7 @@ class StateDropout(Inside):
         return str(self.p)
 
 
-class ClipGradient(OnGradient):
+class ClipGradient(Inside):
     """Gradients kept within bounds at every step of the loop, before they can grow on their way back.
 
         dL/da_t <- max(-limit, min(limit, dL/da_t))
@@ -122,13 +122,14 @@ class ClipGradient(OnGradient):
             sigmoid or tanh (Graves 2013, arXiv 1308.0850, section 2.1). "states" clips dL/dh_t itself, and
             that of every other state.
 
-    Forward it changes nothing, and in evaluation gradients are as they are. The kernels do not clip: training
-    runs on the reference (see `cw.explain`).
+    Forward it changes nothing, and in evaluation gradients are as they are.
     """
+
+    order = 2
 
     def __init__(self, limit: float, at: str = "sums") -> None:
         super().__init__()
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < math.inf:
             raise SettingError("the bound of gradients must be a number above 0", got=limit)
         if at not in ("sums", "states"):
             raise SettingError("no such place to clip gradients", got=at, expected="sums, states")
@@ -142,9 +143,10 @@ class ClipGradient(OnGradient):
                     f"no matrix of `{cell.name}` reads a state: it has no sums to clip at", fix='at="states"'
                 )
 
-    def clip(self, graph: Graph) -> Clip:
-        """The sums, or the new states."""
-        return Clip(self.limit, sums_of_products(graph) if self.at == "sums" else graph.returns)
+    def derive(self, graph: Graph, training: bool) -> Graph:
+        """The step whose sums, or new states, hold their gradients."""
+        at = sums_of_products(graph) if self.at == "sums" else graph.returns
+        return clipped(graph, self.limit, at) if training else graph
 
     def extra_repr(self) -> str:
         return f"{self.limit}, at={self.at!r}"

@@ -19,7 +19,7 @@ from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.trace import Cell
 from cellwright.errors import KindError, SettingError
 from cellwright.nn.frame import Frame, States, need_size
-from cellwright.nn.part import Around, Begin, Inside, Make, OnGradient, OnWeights, Part
+from cellwright.nn.part import Around, Begin, Inside, Make, OnWeights, Part
 from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
 from cellwright.nn.shapes import lower_type, need_finite, own_type, reversed_steps, zero_past
 from cellwright.runtime import segments
@@ -28,7 +28,7 @@ from cellwright.runtime.function import text_of, traced
 
 # Shorter segments than of so many numbers take longer to begin than to run.
 LEAST = 1 << 21
-KINDS = (Around, Inside, OnWeights, Begin, OnGradient)
+KINDS = (Around, Inside, OnWeights, Begin)
 
 
 class Layer(nn.Module, ABC):
@@ -84,7 +84,6 @@ class Layer(nn.Module, ABC):
     def _made_steps(self) -> dict[bool, list[Step]]:
         """The steps by layer, while training and in evaluation."""
         inside = sorted((p for p in self._parts if isinstance(p, Inside)), key=lambda part: part.order)
-        clips = [p for p in self._parts if isinstance(p, OnGradient)]
         made: dict[bool, list[Step]] = {}
         for training in (True, False):
             made[training] = []
@@ -97,11 +96,10 @@ class Layer(nn.Module, ABC):
                 added = [n for n in graph.inputs if n.name not in own_inputs]
                 widths = {n.name: n.shape[0].evaluate(sizes) if n.shape else 1 for n in added}
                 own = cell if graph is cell.graph else Cell(graph)
-                clip = clips[0].clip(graph) if clips else None
                 beside = tuple(n.name for n in cell.graph.inputs[1:])
                 weights = tuple(n.name for n in graph.parameters)
                 names = tuple(graph.named)
-                made[training].append(Step(own, text_of(graph), names, weights, beside, widths, clip))
+                made[training].append(Step(own, text_of(graph), names, weights, beside, widths))
         return made
 
     @abstractmethod
@@ -252,7 +250,6 @@ class Layer(nn.Module, ABC):
             step.names if record is True else tuple(record or ()),
             resets,
             None if resets is None else run.fresh[place],
-            step.clip if self.training and torch.is_grad_enabled() else None,
             self._segment(x.shape[0], x.shape[1] * self.frame.hidden[at]),
             lower_type(x.device.type),
         )

@@ -4,7 +4,6 @@
     Inside     within the loop over time: another graph, derived from the cell's, with inputs of its own
     OnWeights  on the weights, once for a whole run
     Begin      the states before the first step
-    OnGradient gradients on their way back through the loop
 
 A part is made without sizes, `Zoneout(0.1)`, and fitted once, by the layer that it is given to. Whether the
 layer trains is told to a part at every call: it keeps no mode of its own.
@@ -20,7 +19,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from cellwright.backends.call import Clip
 from cellwright.compiler.graph import Graph
 from cellwright.errors import SettingError
 from cellwright.nn.frame import Frame, States
@@ -74,15 +72,15 @@ class Inside(Part):
     def derive(self, graph: Graph, training: bool) -> Graph:
         """The step that runs instead of `graph`; it may read further inputs, which `feeds` gives."""
 
-    @abstractmethod
     def feeds(self, wanted: Mapping[str, int], steps: int, batch: int, like: Tensor) -> dict[str, Tensor]:
-        """Those inputs [T, B, size] of the derived graph that are this part's own.
+        """Those inputs [T, B, size] of the derived graph that are this part's own: none.
 
         Args:
             wanted: the size of every input of the graph beside x.
             steps, batch: T and B.
             like: a tensor of the dtype and on the device wanted.
         """
+        return {}
 
 
 class OnWeights(Part):
@@ -99,14 +97,6 @@ class Begin(Part):
     @abstractmethod
     def start(self, start: States, place: int) -> States:
         """The states [B, size] of one layer and direction, instead of the cell's own `start`."""
-
-
-class OnGradient(Part):
-    """A part that acts on the way back."""
-
-    @abstractmethod
-    def clip(self, graph: Graph) -> Clip:
-        """Which values' gradients are kept within which bounds."""
 
 
 def need_share(name: str, value: object) -> float:

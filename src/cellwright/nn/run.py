@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from cellwright.backends.call import Call, Clip, Outcome
+from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.trace import Cell
 from cellwright.nn.frame import Frame, States
@@ -38,7 +38,6 @@ class Step:
     weights: tuple[str, ...]
     inputs: tuple[str, ...]
     added: dict[str, int]
-    clip: Clip | None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cellwright.backends.call import Call, Clip, Outcome
+from cellwright.backends.call import Call, Outcome
 from cellwright.backends.cpu import whole
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.save import graph_from_json, graph_to_json
@@ -42,12 +42,10 @@ def traced(text: str, call: Call, wanted: str | None) -> Outcome:
     """`segments.run` or `choose.execute` for a compiler to look at: `text` is `text_of(graph)`."""
     tensors = call.tensors()
     keep = torch.is_grad_enabled() and any([t.requires_grad for t in tensors])  # noqa: C419
-    clip = call.clip.text if call.clip is not None and keep else ""
     found = _CARRY(
         text,
         wanted or "",
         ",".join(call.record),
-        clip,
         (call.segment or 0) if keep and not call.record else 0,
         str(call.half or "").removeprefix("torch."),
         keep,
@@ -63,7 +61,6 @@ def traced(text: str, call: Call, wanted: str | None) -> Outcome:
 def _call_of(
     graph: Graph,
     record: str,
-    clip: str,
     segment: int,
     half: str,
     tensors: list[Tensor],
@@ -81,7 +78,6 @@ def _call_of(
         tuple(record.split(",")) if record else (),
         resets,
         None if resets is None else states,
-        Clip.of(clip) if clip else None,
         segment or None,
         getattr(torch, half) if half else None,
     )
@@ -92,7 +88,6 @@ def carry(
     graph: str,
     wanted: str,
     record: str,
-    clip: str,
     segment: int,
     half: str,
     keep: bool,
@@ -102,7 +97,7 @@ def carry(
 ) -> list[Tensor]:
     """y, the last states, recorded values, and what the way back needs. `tensors`: `Call.tensors`."""
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
+    call = _call_of(made, record, segment, half, tensors, lengths, resets)
     if call.segment:
         y, last, before, _ = segments.forward(segments.Task(made, call, wanted or None))
         return _apart([y, *last, *before], tensors)
@@ -118,7 +113,6 @@ def _carry_fake(
     graph: str,
     wanted: str,
     record: str,
-    clip: str,
     segment: int,
     half: str,
     keep: bool,
@@ -127,7 +121,7 @@ def _carry_fake(
     resets: Tensor | None,
 ) -> list[Tensor]:
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
+    call = _call_of(made, record, segment, half, tensors, lengths, resets)
     steps, batch = call.x.shape[:2]
     last = [torch.empty_like(s, memory_format=torch.contiguous_format) for s in call.states.values()]
     found = [last[0].new_empty((steps, batch, last[0].shape[-1])), *last]
@@ -181,7 +175,6 @@ def carry_back(
     graph: str,
     wanted: str,
     record: str,
-    clip: str,
     segment: int,
     half: str,
     needs: list[bool],
@@ -194,7 +187,7 @@ def carry_back(
 ) -> list[Tensor]:
     """The gradients of tensors in need, from those of y, last states, recorded values; empty for others."""
     made = _graph_of(graph)
-    call = _call_of(made, record, clip, segment, half, tensors, lengths, resets)
+    call = _call_of(made, record, segment, half, tensors, lengths, resets)
     given = [*tensors, y, *kept, *seeds]
     if call.segment:
         with _differentiable():
@@ -249,7 +242,6 @@ def _carry_back_fake(
     graph: str,
     wanted: str,
     record: str,
-    clip: str,
     segment: int,
     half: str,
     needs: list[bool],
@@ -279,7 +271,7 @@ def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
     seeds = [torch.zeros_like(v) if g is None else g for g, v in pairs]
     found = _CARRY_BACK(*ctx.facts, ctx.needs, tensors, lengths, resets, output[0], output[count:], seeds)
     wanted = [g if need else None for g, need in zip(found, ctx.needs, strict=True)]
-    return None, None, None, None, None, None, None, wanted, None, None
+    return None, None, None, None, None, None, wanted, None, None
 
 
 def _registered(name: str, run: Callable[..., list[Tensor]], fake: Callable[..., list[Tensor]]) -> Any:
@@ -291,6 +283,6 @@ def _registered(name: str, run: Callable[..., list[Tensor]], fake: Callable[...,
     return getattr(torch.ops.cellwright, name).default
 
 
-_CARRY = _registered("carry_3", carry, _carry_fake)
-_CARRY_BACK = _registered("carry_back_3", carry_back, _carry_back_fake)
-torch.library.register_autograd("cellwright::carry_3", _back, setup_context=_setup)
+_CARRY = _registered("carry_4", carry, _carry_fake)
+_CARRY_BACK = _registered("carry_back_4", carry_back, _carry_back_fake)
+torch.library.register_autograd("cellwright::carry_4", _back, setup_context=_setup)

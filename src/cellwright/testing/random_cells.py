@@ -34,6 +34,7 @@ _VECTORS = (
     "{v} - mean({v})", "{v} - max({v})", "{v} * tanh(sum({v}))", "softmax({v})", "0.2 * cumsum(tanh({v}))",
     "layer_norm({v}, eps=eps)", "layer_norm({v}, {p}, {p}, eps=eps)",
     "concat(part({v}, 1, 2), sigmoid(part({v}, 0, 2)))",
+    "clip_gradient({v}, 0.3)",
     "tanh({U} @ {v})", "tanh({U} @ {v} + {U} @ {w})", "tanh({U}.T @ {v})", "tanh({A} @ ({B} @ {v}))",
     "tanh(blocks({R}, {v}))", "tanh({D} @ concat({v}, {w}))", "tanh(({K} * {U}) @ {v})",
     "tanh({U} @ (sigmoid({v}) * {w}))", "exp(-abs({p})) * {v}", "tanh({W} @ tanh(x))", "tanh({W} @ x) * {v}",
@@ -130,7 +131,9 @@ def _read_extra(writer: _Writer, extra: str) -> None:
 
 def _finished(writer: _Writer, states: list[str], extra: str, wide: bool, scalar: bool) -> str:
     """The new states, into which every value goes so that no parameter stays unused; then the whole text."""
-    rest = "".join(f" + 0.2 * {name}" for name in writer.vectors if name not in states)
+    # Shares of different size: equal ones of v and of -v would leave their parameters without a gradient.
+    shown = [name for name in writer.vectors if name not in states]
+    rest = "".join(f" + {0.2 + at / 100:.2f} * {name}" for at, name in enumerate(shown))
     rest += "".join(f" + 0.1 * {name}" for name in writer.scalars if name not in ("s", "k"))
     for state in states:
         new = f"tanh({writer.expression(_VECTORS)} + 0.5 * {state}{rest})"

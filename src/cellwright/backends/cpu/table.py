@@ -38,6 +38,7 @@ POINTWISE: dict[str, Row] = {
     "where": Row("{0} ? {1} : {2}", True),
     "copy": Row("{0}"),
     "spread": Row("{0}"),
+    "clip_gradient": Row("{0}"),
     "pow": _call("pow", 2),
     "maximum": _call("maximum", 2),
     "minimum": _call("minimum", 2),

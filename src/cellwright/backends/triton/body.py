@@ -15,7 +15,7 @@ from cellwright.backends.triton.split import Split
 from cellwright.backends.triton.table import ALONG, ARRANGE, FUNCTIONS, POINTWISE, PRODUCTS, REDUCTIONS
 from cellwright.compiler.dims import ONE, ZERO, Dim
 from cellwright.compiler.graph import Node
-from cellwright.compiler.inner_ops import ANY_LEAF, reads
+from cellwright.compiler.inner_ops import ANY_LEAF, VALUE_OF_OPERAND, reads
 from cellwright.compiler.places import Place, Routine, width
 from cellwright.compiler.simplify import read_by
 
@@ -182,7 +182,7 @@ class Body:
     def _inline(self, k: int) -> bool:
         """An unnamed value with one reader is written where it is read."""
         users = self.users.get(k, [])
-        plain = POINTWISE[self.nodes[k].op].infix or self.nodes[k].op in ("copy", "spread")
+        plain = POINTWISE[self.nodes[k].op].infix or self.nodes[k].op in VALUE_OF_OPERAND
         once = len(users) == 1 and self.nodes[users[0]].op in POINTWISE
         return plain and once and not self.nodes[k].name and k not in self.roots
 

@@ -26,6 +26,7 @@ POINTWISE: dict[str, Row] = {
     "where": _call("tl.where", 3),
     "copy": Row("{0}"),
     "spread": Row("{0}"),
+    "clip_gradient": Row("{0}"),
     "pow": _call("pow_", 2),
     "maximum": _call("tl.maximum", 2, _NAN),
     "minimum": _call("tl.minimum", 2, _NAN),
