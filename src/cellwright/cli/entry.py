@@ -116,8 +116,8 @@ def _of_the_system(error: BaseException) -> str | None:
 def _wait_asleep() -> None:
     """In a process of our own, and before torch is there: threads that wait for each other sleep.
 
-    OpenMP lets them spin, which on cores that others use too costs many times the work itself. Whoever has said
-    how threads wait is not overruled.
+    OpenMP lets them spin, which on cores that others use too costs many times the work itself. Whoever has
+    said how threads wait is not overruled.
     """
     if "torch" not in sys.modules and not any(name in os.environ for name in WAITING):
         os.environ["OMP_WAIT_POLICY"] = "passive"
