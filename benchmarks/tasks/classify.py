@@ -9,14 +9,13 @@ Settings are chosen with --held: a share of the training file is scored in the p
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from rows import Begun, keep
+from rows import Begun, keep, options
 
 import cellwright as cw
 
@@ -77,16 +76,9 @@ def measure(
 
 def main() -> None:
     """Measure the sets that were asked for, printing each line as soon as it is known."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, help="the folder of the sets")
-    parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = options(__doc__, CASES)
     parser.add_argument("--settings", type=json.loads, default={}, help="other settings, as a JSON object")
     parser.add_argument("--held", type=float, help="score so much of the training file, not the test file")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.sets or CASES:

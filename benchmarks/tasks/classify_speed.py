@@ -12,20 +12,16 @@ gradients too. A round trains each on the same batches, in changing order. Witho
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from rows import in_turns, keep, medians, options, where
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -159,13 +155,10 @@ def checked(x: Texts, y: npt.NDArray[np.float32]) -> dict[str, Train]:
 
 def main() -> None:
     """Check that all are the same, then time them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=320, help="of a round, for each contender")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path)
+    parser.set_defaults(threads=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -175,28 +168,16 @@ def main() -> None:
     contenders = checked(x[:BATCH], y[:BATCH])
     for train in contenders.values():
         train(x[: 2 * BATCH], y[: 2 * BATCH])
-    speeds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(given.rounds):
-        for name in sorted(contenders, reverse=bool(number % 2)):
-            begun = time.perf_counter()
-            contenders[name](x, y)
-            speeds[name].append(given.texts / (time.perf_counter() - begun))
-    medians = {name: statistics.median(values) for name, values in speeds.items()}
-    ours = medians["cellwright"]
-    line = json.dumps(
-        {
-            "texts_per_second": {name: round(v, 1) for name, v in medians.items()},
-            "times": {name: round(ours / v, 2) for name, v in medians.items() if name != "cellwright"},
-            "all": {name: [round(v, 1) for v in values] for name, values in speeds.items()},
-            "threads": given.threads,
-            "machine": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
-        }
-    )
-    print(line)
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    taken = in_turns({name: partial(train, x, y) for name, train in contenders.items()}, given.rounds)
+    speeds = {name: each.of(given.texts) for name, each in taken.items()}
+    middle = medians(speeds)
+    ours = middle["cellwright"]
+    row = {
+        "texts_per_second": {name: round(v, 1) for name, v in middle.items()},
+        "times": {name: round(ours / v, 2) for name, v in middle.items() if name != "cellwright"},
+        "all": {name: [round(v, 1) for v in values] for name, values in speeds.items()},
+    }
+    keep(row | where(), given.out)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,6 @@ second of the process's own time and of the clock; the quotient is that of media
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -24,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rows import in_turns, keep, medians, options, where
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -146,14 +143,10 @@ def least(work: Callable[[], None], rounds: int) -> float:
 
 def main() -> None:
     """Compare the losses, then the speed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("data", type=Path, help="ptb.train.txt.gz")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--parts", action="store_true")
-    parser.add_argument("--out", type=Path, help="append the line to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -171,34 +164,23 @@ def main() -> None:
         "torch.nn.LSTM": lambda: peer.train_on(iter(chunks)),
     }
     count = sum(chunk.y.numel() for chunk in chunks)
-    by_clock: dict[str, list[int]] = {name: [] for name in ways}
-    by_process: dict[str, list[int]] = {name: [] for name in ways}
-    for number in range(given.rounds):
-        for name in list(ways)[:: 1 - 2 * (number % 2)]:
-            begun, worked = time.perf_counter(), time.process_time()
-            ways[name]()
-            by_process[name].append(round(count / (time.process_time() - worked)))
-            by_clock[name].append(round(count / (time.perf_counter() - begun)))
-    medians = {name: statistics.median(values) for name, values in by_process.items()}
-    clock = {name: statistics.median(values) for name, values in by_clock.items()}
+    taken = in_turns(ways, given.rounds)
+    by_process = {name: [round(v) for v in each.of(count, worked=True)] for name, each in taken.items()}
+    worked = medians(by_process)
+    clock = medians({name: [round(v) for v in each.of(count)] for name, each in taken.items()})
     row = {
-        "tokens_per_cpu_second": medians,
+        "tokens_per_cpu_second": worked,
         "tokens_per_second": clock,
-        "times": round(medians["cellwright"] / medians["torch.nn.LSTM"], 2),
+        "times": round(worked["cellwright"] / worked["torch.nn.LSTM"], 2),
         "times_by_clock": round(clock["cellwright"] / clock["torch.nn.LSTM"], 2),
         "rounds": given.rounds,
         "all": by_process,
         "first_losses_differ_by": max(abs(a - b) for a, b in zip(*same, strict=True)),
-        "threads": given.threads,
-        "machine": platform.processor() or platform.machine(),
-        "torch": torch.__version__,
+        **where(),
     }
     if given.parts:
         row["peer_parts_ms"] = parts_of(peer, chunks[0], given.rounds)
-    print(json.dumps(row))
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    keep(row, given.out)
 
 
 if __name__ == "__main__":

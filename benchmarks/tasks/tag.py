@@ -7,14 +7,13 @@ The set's own development part chooses the epoch; conll2000 has none, there a te
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from rows import Begun, keep, settings_of
+from rows import Begun, keep, options, settings_of
 
 import cellwright as cw
 
@@ -74,15 +73,8 @@ def measure(name: str, data: Path, seed: int, changed: dict[str, Any]) -> dict[s
 
 def main() -> None:
     """Measure the sets that were asked for, printing each line as soon as it is known."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path, help="the folder of the sets")
-    parser.add_argument("sets", nargs="*", help=f"of {', '.join(CASES)}; none: all")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = options(__doc__, CASES)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changed")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     warnings.simplefilter("ignore")

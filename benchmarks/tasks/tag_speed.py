@@ -11,17 +11,14 @@ the quotient is that of medians over rounds, each round both, in changing order.
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import torch
 import torchcrf
+from rows import in_turns, keep, medians, options, where
 from torch import Tensor, nn
 
 import cellwright as cw
@@ -86,13 +83,9 @@ def trainer(network: nn.Module, loss: Callable[[Batch], Tensor]) -> Callable[[Ba
 
 def main() -> None:
     """Check that both are the same, then time them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -114,30 +107,22 @@ def main() -> None:
         for batch in batches:
             torch.testing.assert_close(loss(batch), peer(batch), rtol=1e-5, atol=0.0)
     tokens = sum(int(batch.lengths.sum()) for batch in batches)
-    speeds: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(given.rounds):
-        for name in sorted(steps, reverse=bool(number % 2)):
-            begun = time.process_time()
-            for batch in batches:
-                steps[name](batch)
-            speeds[name].append(tokens / (time.process_time() - begun))
-    medians = {name: round(statistics.median(values)) for name, values in speeds.items()}
-    line = json.dumps(
-        {
-            "tokens_per_cpu_second": medians,
-            "times": round(medians["cellwright"] / medians["pytorch-crf"], 2),
-            "rounds": given.rounds,
-            "all": {name: [round(v) for v in values] for name, values in speeds.items()},
-            "tags": len(facts["tags"]),
-            "threads": given.threads,
-            "machine": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
-        }
-    )
-    print(line)
-    if given.out:
-        with given.out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    ways = {name: partial(_train, step, batches) for name, step in steps.items()}
+    speeds = {name: each.of(tokens, worked=True) for name, each in in_turns(ways, given.rounds).items()}
+    middle = {name: round(v) for name, v in medians(speeds).items()}
+    row = {
+        "tokens_per_cpu_second": middle,
+        "times": round(middle["cellwright"] / middle["pytorch-crf"], 2),
+        "rounds": given.rounds,
+        "all": {name: [round(v) for v in values] for name, values in speeds.items()},
+        "tags": len(facts["tags"]),
+    }
+    keep(row | where(), given.out)
+
+
+def _train(step: Callable[[Batch], float], batches: list[Batch]) -> None:
+    for batch in batches:
+        step(batch)
 
 
 if __name__ == "__main__":

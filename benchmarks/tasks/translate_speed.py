@@ -15,16 +15,14 @@ ours       cellwright's Decoder without feeding; `output`: with input feeding; `
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
-import platform
 import statistics
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
+from rows import in_turns, keep, options, where
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -162,14 +160,10 @@ def batches(folder: Path) -> tuple[list[Padded], tuple[int, int]]:
 
 def main() -> None:
     """Measure, and print a line for each contender."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("data", type=Path, help="the folder of Multi30k")
     parser.add_argument("--units", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="append the lines to this file too")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -185,19 +179,12 @@ def main() -> None:
     for step in steps.values():
         for batch in data[:SKIP]:
             step(batch)
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    worked: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(given.rounds):
-        for name, step in steps.items():
-            begun, cpu = time.perf_counter(), time.process_time()
-            for batch in data:
-                step(batch)
-            taken[name].append((time.perf_counter() - begun) / len(data))
-            worked[name].append((time.process_time() - cpu) / len(data))
+    taken = in_turns({name: partial(_train, step, data) for name, step in steps.items()}, given.rounds)
     tokens = sum(int(batch.y_lengths.sum()) for batch in data if batch.y_lengths is not None) / len(data)
-    textbook = statistics.median(worked["textbook"])
-    for name, seconds in taken.items():
-        median, cpu = statistics.median(seconds), statistics.median(worked[name])
+    textbook = statistics.median(taken["textbook"].worked) / len(data)
+    for name, each in taken.items():
+        seconds = [whole / len(data) for whole in each.clock]
+        median, cpu = statistics.median(seconds), statistics.median(each.worked) / len(data)
         row = {
             "contender": name,
             "units": given.units,
@@ -210,14 +197,14 @@ def main() -> None:
             "parameters": sum(p.numel() for p in networks[name][0].parameters()),
             "words": words,
             "rounds": given.rounds,
-            "threads": given.threads,
-            "machine": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
+            **where(),
         }
-        print(json.dumps(row), flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+        keep(row, given.out)
+
+
+def _train(step: Stepper, data: list[Padded]) -> None:
+    for batch in data:
+        step(batch)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cellwright.backends.cpu.names import Names, field, size_text
+from cellwright.backends.cpu.names import field, names_of, size_text
 from cellwright.backends.cpu.table import POINTWISE, REDUCTIONS
 from cellwright.compiler.dims import ONE, ZERO, Dim
 from cellwright.compiler.fuse import VIEWS, Loop, Schedule
@@ -22,7 +22,7 @@ class Body:
         self.routine, self.plan, self.nodes, self.widths = routine, plan, routine.nodes, widths
         self.states, self.rings = frozenset(states), frozenset(states[1:])
         self.declared: set[str] = set()
-        self.names = Names(routine.nodes)
+        self.names = names_of(routine.nodes)
         self.stores: dict[int, list[Place]] = {}
         for k, place in routine.stores:
             self.stores.setdefault(k, []).append(place)

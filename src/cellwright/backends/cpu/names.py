@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 from cellwright.compiler.dims import Dim
@@ -89,37 +90,38 @@ def letters_of(dims: list[Dim]) -> tuple[str, ...]:
     )
 
 
-class Names:
-    """The local names of one routine's values."""
+def names_of(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    """The local names of one routine's values, by position."""
+    readers: dict[int, list[int]] = {}
+    for k, node in enumerate(nodes):
+        for o in node.operands:
+            readers.setdefault(o, []).append(k)
+    return unique(_wish(nodes, k, node, readers.get(k, [])) for k, node in enumerate(nodes))
 
-    def __init__(self, nodes: tuple[Node, ...]) -> None:
-        self._taken: set[str] = set()
-        self._of: dict[int, str] = {}
-        readers: dict[int, list[int]] = {}
-        for k, node in enumerate(nodes):
-            for o in node.operands:
-                readers.setdefault(o, []).append(k)
-        for k, node in enumerate(nodes):
-            self._of[k] = self._unique(self._wish(nodes, k, node, readers.get(k, [])))
 
-    def __getitem__(self, k: int) -> str:
-        return self._of[k]
+def _wish(nodes: tuple[Node, ...], k: int, node: Node, readers: list[int]) -> str:
+    if node.op == "state":
+        return word(node.name) + "_prev"
+    if node.op == "gradient":
+        return f"d{word(node.name)}_next" if node.name else "dy"
+    if node.name:
+        return word(node.name.removeprefix("kept "))
+    if node.op == "add" and len(readers) == 1 and nodes[readers[0]].name:
+        return "a_" + word(nodes[readers[0]].name)
+    return f"v{k}"
 
-    def _wish(self, nodes: tuple[Node, ...], k: int, node: Node, readers: list[int]) -> str:
-        if node.op == "state":
-            return word(node.name) + "_prev"
-        if node.op == "gradient":
-            return f"d{word(node.name)}_next" if node.name else "dy"
-        if node.name:
-            return word(node.name.removeprefix("kept "))
-        if node.op == "add" and len(readers) == 1 and nodes[readers[0]].name:
-            return "a_" + word(nodes[readers[0]].name)
-        return f"v{k}"
 
-    def _unique(self, name: str) -> str:
-        wish, number = name, 1
-        while name in self._taken:
+def unique(wishes: Iterable[str]) -> tuple[str, ...]:
+    """Each wish as it is, or with a number where an earlier one has it.
+
+    >>> unique(["f", "v1", "f"])
+    ('f', 'v1', 'f_2')
+    """
+    found: dict[str, None] = {}
+    for wish in wishes:
+        name, number = wish, 1
+        while name in found:
             number += 1
             name = f"{wish}_{number}"
-        self._taken.add(name)
-        return name
+        found[name] = None
+    return tuple(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cellwright.backends.triton.names import Names, dim_word, field, size_text
+from cellwright.backends.triton.names import dim_word, field, names_of, size_text
 from cellwright.backends.triton.split import Split
 from cellwright.backends.triton.table import ALONG, ARRANGE, FUNCTIONS, POINTWISE, PRODUCTS, REDUCTIONS
 from cellwright.compiler.dims import ONE, ZERO, Dim
@@ -37,7 +37,7 @@ class Body:
         self.routine, self.nodes, self.widths, self.split = routine, routine.nodes, dict(widths), split
         self.held = held
         self.rooms: dict[str, Dim] = {}
-        self.names = Names(routine.nodes)
+        self.names = names_of(routine.nodes)
         roots = [k for k, _ in (*routine.stores, *routine.sums)]
         self.roots = set(roots)
         self.read = read_by(self.nodes, roots)

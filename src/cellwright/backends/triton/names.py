@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
-from cellwright.backends.cpu.names import identifier
+from cellwright.backends.cpu.names import identifier, unique
 from cellwright.backends.cpu.names import size_text as size_in_c
 from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Node
@@ -65,23 +65,9 @@ def dim_word(dim: Dim) -> str:
     return re.sub(r"\W+", "_", str(dim).replace("*", ""))
 
 
-class Names:
-    """The local names of one routine's values."""
-
-    def __init__(self, nodes: tuple[Node, ...]) -> None:
-        self._taken: set[str] = set()
-        self._of = {k: self._unique(_wish(k, node)) for k, node in enumerate(nodes)}
-
-    def __getitem__(self, k: int) -> str:
-        return self._of[k]
-
-    def _unique(self, name: str) -> str:
-        wish, number = name, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wish}_{number}"
-        self._taken.add(name)
-        return name
+def names_of(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    """The local names of one routine's values, by position."""
+    return unique(_wish(k, node) for k, node in enumerate(nodes))
 
 
 def _wish(k: int, node: Node) -> str:
