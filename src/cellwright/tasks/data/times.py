@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
@@ -36,6 +37,8 @@ _STAMP = re.compile(
     r"(?P<Y>\d{4})(?:[-/年](?P<m>\d{1,2})月?(?:[-/]?(?P<d>\d{1,2})日?"
     r"(?:[T ](?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}(?:[.,]\d{1,6})?))?\d*(?P<z>Z|[+-]\d{2}:?\d{2})?)?)?)?"
 )
+# What most columns are, all of them: looked at and read without a step in Python for every cell.
+_PLAIN = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?$"
 _MOST_FILLED = 10  # missing stamps for each row that is there
 _FORMS = "2024, 2024-05, 2024-05-01 or 2024-05-01 13:00:00"
 
@@ -183,6 +186,8 @@ def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
     """Whether every cell is a time; bare years and YYYYMMDD count only where they rise row by row."""
     if not (frame[column].dtype.is_temporal() or frame[column].dtype in (pl.String, pl.Int64, pl.Int32)):
         return False
+    if _plain(frame, column) is not None:
+        return True
     cells = strings(frame, column)
     if not all(cell and _match(cell) for cell in cells):
         return False
@@ -194,6 +199,10 @@ def looks_like_times(frame: pl.DataFrame, column: str) -> bool:
 
 def _parse(frame: pl.DataFrame, column: str, path: Data, at: npt.NDArray[np.intp]) -> tuple[Stamps, set[str]]:
     """The stamps in UTC as far as offsets are written, and the offsets that are."""
+    plain = _plain(frame, column)
+    if plain is not None:
+        with suppress(ValueError):  # a month 13: which row it is, is found below
+            return np.array(plain, dtype="datetime64[us]"), set()
     matches = [_match(cell) if cell else None for cell in strings(frame, column)]
     written = [_canonical(match) if match else "" for match in matches]
     bad = next((row for row, match in enumerate(matches) if match is None), None)
@@ -215,6 +224,13 @@ def _parse(frame: pl.DataFrame, column: str, path: Data, at: npt.NDArray[np.intp
         expected=_FORMS,
         fix="mend the cell, or set --time to another column (--time none: rows as they stand)",
     )
+
+
+def _plain(frame: pl.DataFrame, column: str) -> list[str] | None:
+    """The cells, if each is a date, or a date and a time, as ISO writes it; else None."""
+    if frame[column].dtype != pl.String or not frame.height or frame[column].null_count():
+        return None
+    return frame[column].to_list() if frame[column].str.contains(_PLAIN).all() else None
 
 
 def _match(cell: str) -> re.Match[str] | None:
