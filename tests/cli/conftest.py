@@ -14,7 +14,7 @@ import pytest
 from cellwright.cli import main
 
 TINY = {
-    "classify": ("texts.csv", "--units", "4", "--embedding", "4", "--epochs", "1"),
+    "classify": ("texts.csv", "--units", "4", "--embedding", "4", "--epochs", "1", "--passes", "5"),
     "forecast": (
         "sales.csv",
         "--units",

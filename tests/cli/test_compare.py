@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cellwright.tasks.load import load_run
 
-COMPARE = ("compare", "classify", "texts.csv", "--units", "4", "--embedding", "4", "--epochs", "1", "--quiet")
+TINY = ("--units", "4", "--embedding", "4", "--epochs", "1", "--passes", "5")
+COMPARE = ("compare", "classify", "texts.csv", *TINY, "--quiet")
 
 
 def test_the_table_has_every_cell_and_every_baseline(call) -> None:

@@ -18,7 +18,7 @@ from cellwright.cli.announce import Announced
 from cellwright.runtime.choose import BACKENDS
 from cellwright.tasks.load import load_run
 
-CLASSIFY = ("train", "classify", "texts.csv", "--units", "4", "--embedding", "4")
+CLASSIFY = ("train", "classify", "texts.csv", "--units", "4", "--embedding", "4", "--passes", "5")
 
 
 @pytest.mark.parametrize("task", ["classify", "forecast", "generate"])

@@ -45,7 +45,9 @@ def test_what_is_not_a_number_is_shown() -> None:
 
 def test_over_a_training() -> None:
     texts, labels = ["good film", "bad film", "a good one", "a bad one"] * 10, ["+", "-", "+", "-"] * 10
-    model = cw.Classifier(cell="gru", units=6, embedding=5, epochs=2, patience=0, valid=0).fit(texts, labels)
+    model = cw.Classifier(cell="gru", units=6, embedding=5, epochs=2, passes=2, patience=0, valid=0).fit(
+        texts, labels
+    )
     found = cw.inspect.spectra(model.history_)
     assert found["epoch"].unique().to_list() == [1, 2] and len(found) == 2 * 3 * 6
     now = cw.inspect.eigenvalues(model.network_.recurrent)["U_z"]

@@ -13,13 +13,15 @@ from cellwright.tasks.training.run import Run
 
 TEXTS = [f"a {word} film number {k}" for k in range(15) for word in ("good", "bad")]
 LABELS = ["good", "bad"] * 15
-SMALL = Classifier(units=4, embedding=4, epochs=2, seed=3)
+SMALL = Classifier(units=4, embedding=4, epochs=2, passes=5, seed=3)
 
 
 def test_every_model_is_that_of_a_fit_of_its_own() -> None:
     models = contenders(SMALL, ["elman", "mlp"])
     board = compare(models, TEXTS, LABELS, test=0.3)
-    alone = Classifier(cell="elman", units=4, embedding=4, epochs=2, seed=3).fit(TEXTS, LABELS, test=0.3)
+    alone = Classifier(cell="elman", units=4, embedding=4, epochs=2, passes=5, seed=3).fit(
+        TEXTS, LABELS, test=0.3
+    )
     entry = next(entry for entry in board.entries if entry.cell == "elman")
     assert entry.scores == alone.metrics_["test"]
     assert entry.parameters == sum(p.numel() for p in alone.network_.parameters())

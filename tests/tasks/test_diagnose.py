@@ -159,7 +159,7 @@ def test_really_over_fitted(tmp_path: Path) -> None:
     labels = make.integers(0, 2, 80).tolist()
     model = cw.Classifier(
         units=32, embedding=32, epochs=8, dropout=0.0, embedding_dropout=0.0, word_dropout=0.0, smoothing=0.0,
-        valid=0.3, patience=0, learning_rate=5e-3,
+        valid=0.3, patience=0, learning_rate=2e-2, passes=12,
     ).fit(texts, labels)  # fmt: skip
     model.save(tmp_path / "run")
     assert "over-fitting" in names(diagnose(tmp_path / "run"))

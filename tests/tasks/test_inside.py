@@ -14,7 +14,7 @@ LABELS = ["+", "-", "+", "-"] * 10
 
 
 def test_a_text_to_classify() -> None:
-    model = cw.Classifier(units=6, embedding=5, epochs=1, layers=2).fit(TEXTS, LABELS)
+    model = cw.Classifier(units=6, embedding=5, epochs=1, passes=2, layers=2).fit(TEXTS, LABELS)
     found = inside(model, "a good bad film")
     assert found.steps == ("a", "good", "bad", "film") and found.signal is None
     assert found.x.shape == (4, 1, 5)
@@ -39,7 +39,7 @@ def _logit(model, text: str, k: int) -> torch.Tensor:
 def test_a_series_to_classify(tmp_path) -> None:
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 2)) for n in (5, 7, 6, 8) * 5]
-    model = cw.Classifier(units=4, epochs=1).fit(X, [0, 1] * 10)
+    model = cw.Classifier(units=4, epochs=1, passes=2).fit(X, [0, 1] * 10)
     np.savez(tmp_path / "more.npz", x=np.stack([x[:5] for x in X[:3]]), y=[0, 1, 0])
     found = inside(model, str(tmp_path / "more.npz"), 2)
     assert found.signal is not None and found.signal.shape == (5, 2)
@@ -61,17 +61,21 @@ def test_a_forecast() -> None:
         torch.testing.assert_close(found.read(found.layer.run(found.x)[0])[0], said)
 
 
-def test_a_language_model(tmp_path) -> None:
-    model = cw.Generator(units=8, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
-    found = inside(model, "the cat")
+@pytest.fixture(scope="module")
+def writer() -> cw.Generator:
+    return cw.Generator(units=8, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+
+
+def test_a_language_model(tmp_path, writer: cw.Generator) -> None:
+    found = inside(writer, "the cat")
     assert found.steps == tuple("the cat")
     with torch.no_grad():
         y = found.layer.run(found.x)[0]
-        logits = model.network_.head(model.network_.features(y[-1]))[0]
+        logits = writer.network_.head(writer.network_.features(y[-1]))[0]
         torch.testing.assert_close(found.read(y)[0], logits.log_softmax(-1).max())
     file = tmp_path / "more.txt"
     file.write_text("the mat sat on the cat\n")
-    assert "".join(inside(model, str(file)).steps).startswith("the mat sat")
+    assert "".join(inside(writer, str(file)).steps).startswith("the mat sat")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +88,13 @@ def test_a_language_model(tmp_path) -> None:
         ("the cat", 2, "a text has one input"),
     ],
 )
-def test_refusals(data: str, row: int, words: str) -> None:
-    model = cw.Generator(units=4, epochs=1, chunk=8).fit("the cat sat on the mat. " * 30)
+def test_refusals(data: str, row: int, words: str, writer: cw.Generator) -> None:
     with pytest.raises((cw.SettingError, cw.DataError), match=words):
-        inside(model, data, row)
+        inside(writer, data, row)
 
 
 def test_a_network_without_a_recurrent_layer() -> None:
-    model = cw.Classifier(cell="bow", embedding=5, epochs=1).fit(TEXTS, LABELS)
+    model = cw.Classifier(cell="bow", embedding=5, epochs=1, passes=2).fit(TEXTS, LABELS)
     with pytest.raises(
         cw.SettingError, match="there is no recurrent layer to look into: got the network `bow`"
     ):

@@ -73,7 +73,7 @@ def test_words_that_training_never_saw(tmp_path: Path) -> None:
     labels = [text[2] for text in texts]
     settings = {"units": 6, "epochs": 8, "learning_rate": 0.02, "vectors": path}
     own = {"pairs": False, "affixes": False, "word_dropout": 0.0, "embedding_dropout": 0.0}
-    model = cw.Classifier(**own, **settings).fit(texts, labels)
+    model = cw.Classifier(passes=20, **own, **settings).fit(texts, labels)
     assert model.predict(["a warm8", "a cold9"]).tolist() == ["w", "c"]
     assert model.network_.first.tables[0].weight.shape[1] == 4
     settings = {**settings, "character_units": 0}
@@ -88,6 +88,6 @@ def test_words_that_training_never_saw(tmp_path: Path) -> None:
 def test_characters_take_the_vectors_of_characters_alone(tmp_path: Path) -> None:
     path = put(tmp_path, "我 1 2\n你 1 1\n中国 3 4\n爱 5 6\n")
     texts, labels = ["我爱北京", "我不爱"] * 8, ["+", "-"] * 8
-    model = cw.Classifier(units=4, epochs=1, vectors=str(path)).fit(texts, labels)
+    model = cw.Classifier(units=4, epochs=1, passes=1, vectors=str(path)).fit(texts, labels)
     tokens = model.facts_["vocabulary"]["tokens"]
     assert "你" in tokens and "中国" not in tokens

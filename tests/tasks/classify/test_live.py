@@ -34,7 +34,7 @@ def of_series(pooling: str = "max", bidirectional: bool = False, cell: str = "gr
 @cache
 def of_texts() -> cw.Classifier:
     texts = ["a good film", "a bad film !", "Good fun", "so bad"] * 8
-    return cw.Classifier(units=6, embedding=6, epochs=1).fit(texts, [1, 2, 1, 2] * 8)
+    return cw.Classifier(units=6, embedding=6, epochs=1, passes=10).fit(texts, [1, 2, 1, 2] * 8)
 
 
 KINDS = [("max", False, "gru"), ("mean", False, "lstm"), ("last", False, "elman"), ("max", True, "gru")]

@@ -66,11 +66,11 @@ def test_what_keeps_a_state(name: str, gates: list[str]) -> None:
 
 def test_a_training_writes_them_and_is_not_changed_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
     texts, labels = ["good film", "bad film", "a good one", "a bad one"] * 10, ["+", "-", "+", "-"] * 10
-    fitted = cw.Classifier(units=6, embedding=5, epochs=3).fit(texts, labels)
+    fitted = cw.Classifier(units=6, embedding=5, epochs=3, passes=2).fit(texts, labels)
     rows = list(fitted.history_)
     assert ["inside_reach" in row for row in rows] == [True, True, False]
     assert rows[0]["inside_reach_steps"] == 3
     monkeypatch.setattr("cellwright.tasks.base.figures", lambda *_: {})
-    without = cw.Classifier(units=6, embedding=5, epochs=3).fit(texts, labels)
+    without = cw.Classifier(units=6, embedding=5, epochs=3, passes=2).fit(texts, labels)
     for mine, theirs in zip(fitted.network_.parameters(), without.network_.parameters(), strict=True):
         assert torch.equal(mine, theirs)
