@@ -177,3 +177,14 @@ def test_narrow_types_where_they_are_asked_for() -> None:
         cw.SettingError, match=r"no type to check in: got torch.int8, expected torch.float64, "
     ):
         check_cell(cw.cells.elman, dtypes=(torch.int8,))
+
+
+def test_a_clipped_gradient_is_the_same_everywhere_and_no_derivative() -> None:
+    @cw.cell
+    def graves(x, h, *, W, U, b):
+        return cw.tanh(cw.clip_gradient(W @ x + U @ h + b, 1e-3))
+
+    with pytest.raises(CheckError) as refused:
+        check_cell(graves, backends=("eager", "cpu"))
+    assert [line.split("  ")[0] for line in str(refused.value).splitlines()[1:]] == ["FAIL eager"]
+    assert "gradcheck of x" in str(refused.value)
