@@ -24,6 +24,8 @@ from cellwright.tasks.transcribe.utterances import Utterances
 MEASURED = 3000  # recordings at most that the scale of a band is taken from
 LEAST = 1e-3  # a band that varies less than this is taken to vary by it
 SHOWN = 5
+RECORDING, TRAINING = "recording", "training"
+CENTRES = ("auto", RECORDING, TRAINING)
 
 Steps = list[npt.NDArray[np.float32]]
 
@@ -66,21 +68,33 @@ def scale(part: Utterances, frames: Frames) -> dict[str, list[float]]:
 
 
 class Scale:
-    """Steps brought to mean zero and spread one by stored numbers: the same for a piece and for the whole."""
+    """Steps brought to mean zero and spread one by stored numbers: the same for a piece and for the whole.
+
+    What `whole` gives has the mean of each band of the recording itself taken off, where the run is so.
+    """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
-        stack = facts["frames"]["stack"]
-        self._mean, self._spread = (np.tile(facts[name], stack) for name in ("mean", "spread"))
+        self._stack = facts["frames"]["stack"]
+        self._mean, self._spread = (np.tile(facts[name], self._stack) for name in ("mean", "spread"))
+        self._own = facts.get("centre") == RECORDING
 
     def __call__(self, steps: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         scaled: npt.NDArray[np.float32] = ((steps - self._mean) / self._spread).astype(np.float32)
         return scaled
 
+    def whole(self, scaled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Scaled steps of a recording from its beginning, as the network reads them."""
+        if not self._own or not len(scaled):
+            return scaled
+        mean = scaled.reshape(len(scaled) * self._stack, -1).mean(0)
+        centred: npt.NDArray[np.float32] = scaled - np.tile(mean, self._stack)
+        return centred
+
 
 def steps_of(part: Utterances, facts: Mapping[str, Any]) -> Steps:
     """The scaled steps of each recording."""
     frames, scaled = Frames.from_json(facts["frames"]), Scale(facts)
-    return [scaled(features(one.samples(), frames, one.rate)) for one in part.recordings]
+    return [scaled.whole(scaled(features(one.samples(), frames, one.rate))) for one in part.recordings]
 
 
 def encoded(part: Utterances, facts: Mapping[str, Any]) -> Heard:

@@ -172,7 +172,7 @@ class LiveSound(Live):
         self._said, self._last = [], 0
         if not len(self._steps):
             return np.zeros((0, len(self._alphabet)), dtype=np.float32)
-        x = torch.from_numpy(self._steps).to(next(self.network.parameters()).device)
+        x = torch.from_numpy(self._scale.whole(self._steps)).to(next(self.network.parameters()).device)
         return self.network(x[:, None], torch.tensor([len(x)], device=x.device))[:, 0].cpu().numpy()
 
     def _refuse_long(self, seconds: float) -> None:

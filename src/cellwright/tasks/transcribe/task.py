@@ -79,6 +79,12 @@ class Transcriber(Estimator[Utterances, Heard]):
     bands: int = setting(40, "mel filters", min=1)
     coefficients: int = setting(13, "cepstral coefficients of mfcc", min=1)
     stack: int = setting(3, "frames in a step of the network", min=1)
+    centre: str = setting(
+        "auto",
+        "whose mean is taken off a band: the recording's or that of training; auto: the recording's, but for "
+        "one direction, which has not heard it to the end",
+        choices=code.CENTRES,
+    )
     masks: int = setting(2, "SpecAugment: bands and stretches of time hidden in training; 0: none", min=0)
     mask_share: float = setting(0.15, "SpecAugment: widest mask, as a share", min=0, max=1)
     beam: int = setting(
@@ -135,6 +141,7 @@ class Transcriber(Estimator[Utterances, Heard]):
             "alphabet": Alphabet.of(train.known(), self.alphabet).to_json(),
             "frames": frames.to_json(),
             **code.scale(train, frames),
+            "centre": self._centre(),
             "columns": dict(train.columns),
         }
 
@@ -218,12 +225,19 @@ class Transcriber(Estimator[Utterances, Heard]):
             yield f"coefficients must be at most bands ({self.bands}), got {self.coefficients}"
         if self.file and self.file == self.text:
             yield f"file and text must be two columns, got {self.file} for both"
+        if self.centre == code.RECORDING and not self.bidirectional:
+            yield "centre recording needs both directions: one has not heard the recording to its end"
 
     def _utterances(self, X: Any, y: Any = None) -> Utterances:
         if isinstance(X, (str, Path)) and y is None:
             return self.read(X)
         rate = self.facts_["frames"]["rate"] if hasattr(self, "facts_") and not self.rate else self.rate
         return normal(X, y, rate=rate)
+
+    def _centre(self) -> str:
+        if self.centre != "auto":
+            return self.centre
+        return code.RECORDING if self.bidirectional else code.TRAINING
 
     def _frames(self, rate: int) -> Frames:
         return Frames(rate, self.features, self.window, self.hop, self.bands, self.coefficients, self.stack)
