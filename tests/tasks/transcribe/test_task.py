@@ -16,6 +16,7 @@ from cellwright.cli import main
 from cellwright.errors import DataError, SettingError
 from cellwright.tasks.inside import inside
 from cellwright.tasks.report.page import page
+from cellwright.tasks.transcribe.code import steps_of
 from cellwright.tasks.transcribe.decode import Prefixes
 from cellwright.tasks.transcribe.utterances import normal
 
@@ -34,6 +35,16 @@ def test_another_rate_and_two_channels_are_heard_alike() -> None:
     both = np.stack([sound("cab", 22050), np.zeros(3 * 2205)], axis=1) * 2
     part = normal([both], rate=22050)
     assert model().predict(part) == ["cab"]
+
+
+@pytest.mark.parametrize(("bidirectional", "alike"), [(True, True), (False, False)])
+def test_by_its_own_mean_a_recording_is_heard_alike_however_loud(bidirectional: bool, alike: bool) -> None:
+    said = sound("cab") + np.random.default_rng(0).normal(0, 0.05, 2400)
+    facts = model(bidirectional).facts_
+    loud, quiet = steps_of(normal([said, said / 4], rate=RATE), facts)
+    assert np.allclose(loud, quiet, atol=1e-4) == alike
+    bands = facts["frames"]["bands"]
+    assert (abs(loud.reshape(-1, bands).mean(0)).max() < 1e-5) == alike
 
 
 def test_saved_it_says_the_same_and_keeps_its_frames(tmp_path: Path) -> None:
@@ -104,6 +115,8 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         ({"features": "mfcc", "coefficients": 20}, "coefficients must be at most bands"),
         ({"features": "mel"}, "features must be one of logmel, mfcc"),
         ({"file": "a", "text": "a"}, "file and text must be two columns"),
+        ({"centre": "recording"}, "centre recording needs both directions"),
+        ({"centre": "recording", "bidirectional": True}, ""),
         ({"alphabet": "letter"}, "did you mean letters"),
     ]:
         if message:
