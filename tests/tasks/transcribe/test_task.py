@@ -37,10 +37,20 @@ def test_another_rate_and_two_channels_are_heard_alike() -> None:
     assert model().predict(part) == ["cab"]
 
 
-@pytest.mark.parametrize(("bidirectional", "alike"), [(True, True), (False, False)])
-def test_by_its_own_mean_a_recording_is_heard_alike_however_loud(bidirectional: bool, alike: bool) -> None:
+@pytest.mark.parametrize(
+    ("settings", "alike"),
+    [
+        ({"group": "speaker", "bidirectional": True}, True),
+        ({"centre": "recording", "bidirectional": True}, True),
+        ({"bidirectional": True}, False),
+        ({"group": "speaker"}, False),
+    ],
+)
+def test_by_its_own_mean_a_recording_is_heard_alike_however_loud(
+    settings: dict[str, Any], alike: bool
+) -> None:
     said = sound("cab") + np.random.default_rng(0).normal(0, 0.05, 2400)
-    facts = model(bidirectional).facts_
+    facts = small(**settings).learn(normal([said, said], texts(2), rate=RATE))
     loud, quiet = steps_of(normal([said, said / 4], rate=RATE), facts)
     assert np.allclose(loud, quiet, atol=1e-4) == alike
     bands = facts["frames"]["bands"]

@@ -81,8 +81,8 @@ class Transcriber(Estimator[Utterances, Heard]):
     stack: int = setting(3, "frames in a step of the network", min=1)
     centre: str = setting(
         "auto",
-        "whose mean is taken off a band: the recording's or that of training; auto: the recording's, but for "
-        "one direction, which has not heard it to the end",
+        "whose mean is taken off a band: the recording's, for voices never heard, or that of training; auto: "
+        "the recording's where a group is set, but for one direction, which has not heard it to the end",
         choices=code.CENTRES,
     )
     masks: int = setting(2, "SpecAugment: bands and stretches of time hidden in training; 0: none", min=0)
@@ -237,7 +237,7 @@ class Transcriber(Estimator[Utterances, Heard]):
     def _centre(self) -> str:
         if self.centre != "auto":
             return self.centre
-        return code.RECORDING if self.bidirectional else code.TRAINING
+        return code.RECORDING if self.group and self.bidirectional else code.TRAINING
 
     def _frames(self, rate: int) -> Frames:
         return Frames(rate, self.features, self.window, self.hop, self.bands, self.coefficients, self.stack)
