@@ -25,6 +25,7 @@ import cellwright as cw
 
 ETT = "HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
 EXCHANGE = ",".join(f"column_{number}" for number in range(1, 9))
+DAY = 24
 MENDED = {"gaps": "fill", "duplicates": "mean"}
 
 
@@ -88,8 +89,10 @@ def _scaled_mse(model: cw.Forecaster, series: Any) -> dict[str, float]:
     table = model.hindcast(test.series).filter(pl.col("origin") >= pl.lit(series.stamps[test.first]))
     errors = (table["truth"] - table["forecast"]).to_numpy()
     units = np.array([spread[name] for name in table["target"]])
-    origins = np.arange(test.first, len(series) - 24 + 1)[:, None] + np.arange(24)
-    naive = (series.targets[origins] - series.targets[origins - 24]) / targets.std(axis=0)
+    horizon = model.facts_["horizon"]
+    origins = np.arange(test.first, len(series) - horizon + 1)[:, None]
+    yesterday = series.targets[origins - DAY + np.arange(horizon) % DAY]
+    naive = (series.targets[origins + np.arange(horizon)] - yesterday) / targets.std(axis=0)
     return {
         "origins": table["origin"].n_unique(),
         "model": round(float(np.square(errors / units).mean()), 4),

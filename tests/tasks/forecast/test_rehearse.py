@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,14 @@ class TestTrust:
         found[lost] = stretch([1.0, 1.0], [-0.1, -0.1])
         calibrate(made, found)
         assert made.trust.tolist() == [0.0]
+
+    def test_one_gain_seen_by_many_windows_is_no_proof(self):
+        """Five stretches win, but most of the gain is of one event: unlike windows of their own."""
+        said = np.repeat([0.001, 0.3, 0.001, 0.001, 0.001], 12)
+        for overlap, believed in ((0, 1.0), (11, 0.0)):
+            made = network()
+            calibrate(made, [replace(stretch(np.ones(60), said), overlap=overlap)])
+            assert made.trust.tolist() == [believed]
 
     def test_bounds_hold_the_windows_that_they_shall(self):
         """Errors 1 to 9, their mean 5: 80 % of nine windows is the eighth of them, as (9 + 1) 0.8 = 8."""

@@ -80,6 +80,21 @@ class TestScores:
             np.abs(np.array(said) - truth).mean(), rel=1e-6
         )
 
+    def test_what_a_doubted_network_would_score_is_said(self, fitted):
+        """As if it were believed: its own forecasts with the trust of 1, by hand."""
+        network, trust = fitted.network_, fitted.network_.trust.clone()
+        part = fitted.parts(wave(), None, 0.2)[2]
+        coded, found = fitted.encode(part, fitted.facts_), []
+        try:
+            for share in (1.0, 0.0):
+                network.trust.fill_(share)
+                found.append(fitted.evaluate(network, coded, fitted.facts_))
+            assert network.trust.tolist() == [0.0]
+        finally:
+            network.trust.copy_(trust)
+        assert "network_mase" not in found[0]
+        assert found[1]["network_mase"] == found[0]["mase"] != found[1]["mase"]
+
 
 class TestHonesty:
     def test_the_parts_follow_each_other(self):

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from cellwright.tasks.forecast.proof import CHANCE, proven
 from cellwright.tasks.forecast.simple import Base, Extent, Floats, Ints, anchors, origins_of, past, thinned
 
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e6)
@@ -20,7 +21,6 @@ _TRIED, _FITTED = 2000, 10_000  # windows that a choice and a regression look at
 _CUTS = (0.55, 0.7, 0.85)  # of the windows in time: up to there they are fitted, the next ones judge a choice
 _LEAST = 8  # windows before a cut, for a choice
 _SEASONS, _LEVELS, _TOGETHER_GO = 4, 0.1, 0.8  # seasons, spread of log means, correlation: for a transform
-_WORTH = 0.01  # by which share a regression must be better than the last value alone
 _SHARPNESS, _LEAST_WEIGHT = 8, 0.05  # a forecast counts by its error to this power, if it counts that much
 _FLOOR = 0.1  # of the least training value: the least value whose logarithm is taken
 _CYCLE = 0.3  # autocorrelation of the differences that makes a cycle
@@ -60,6 +60,9 @@ class Pool:
         return self.origins[ahead] if ahead.any() else self.origins
 
 
+Fold = tuple[Pool, Pool]  # windows that are fitted, and those that judge
+
+
 def pool(series: Sequence[Floats], extent: Extent, known: Sequence[npt.NDArray[np.bool_]] = ()) -> Pool:
     """The pool of one target: its values in each series [T], without NaN, and which of them were there."""
     starts = np.cumsum([0, *(len(values) for values in series)])
@@ -85,15 +88,16 @@ def choose(
     *,
     linear: bool,
     known: Sequence[npt.NDArray[np.bool_]] = (),
+    chance: float = CHANCE,
 ) -> Base:
     """The simple forecast of a target, by the mean absolute errors of many on later windows.
 
     Every transform, anchor and penalty is fitted on the windows before a cut in time and judged on those
     after it, for three cuts; of a shorter horizon, where the series are too short for that. A transform that
     some value does not have is left out; where swings plainly grow with the level, the transform that makes
-    them alike is the only one. If nothing is better than the last value by 1 %, that is the forecast. Else it
-    is the mean of those of the best one's transform, each fitted on all windows and weighted by its inverse
-    error to the power of 8.
+    them alike is the only one. The forecast is the mean of those of the best one's transform, each fitted on
+    all windows and weighted by its inverse error to the power of 8. Where no anchor alone is better than the
+    last value, that mean must be proven to be (`proof`); else the last value is the forecast.
 
     Args:
         series: the target in the training part of each series, scaled, without NaN [T]; one at least is long
@@ -103,6 +107,7 @@ def choose(
         measured_from: the anchors to try.
         linear: whether a ridge regression may be added; if not, the best anchor alone is the forecast.
         known: which of the values were there [T]; all, where nothing is said.
+        chance: how often what is not better than the last value may replace it.
     """
     whole = pool(series, extent, known)
     values = whole.values[whole.known]
@@ -110,12 +115,13 @@ def choose(
     steady = steadying(series, extent.season)
     possible = [steady] if steady in possible else possible
     candidates = [Base(kind, anchor, floor=least) for kind, anchor in product(possible, measured_from)]
-    found = _judged(series, extent, candidates, linear, known)
-    if not found:
+    tried, folds = _judges(series, extent, known)
+    if not folds:
         return _fitted(whole, extent, candidates[0], max(PENALTIES) if linear else None)
+    found = _judged(folds, tried, candidates, linear)
     best = min(found, key=lambda trial: found[trial])
     bare = min((trial for trial in found if trial[1] is None), key=lambda trial: found[trial])
-    if not linear or (bare[0].anchor == "last" and found[bare] <= (1 + _WORTH) * found[best]):
+    if not linear:
         return _fitted(whole, extent, *bare)
     shares = {
         trial: (found[best] / max(error, 1e-300)) ** _SHARPNESS
@@ -123,26 +129,58 @@ def choose(
         if trial[0].transform == best[0].transform
     }
     shares = {trial: share for trial, share in shares.items() if share >= _LEAST_WEIGHT}
+    if bare[0].anchor == "last" and not proven(*_gains(folds, tried, bare[0], best[0], shares), chance):
+        return _fitted(whole, extent, *bare)
     return _blended(whole, extent, best[0], shares)
 
 
+def _judges(
+    series: Sequence[Floats], extent: Extent, known: Sequence[npt.NDArray[np.bool_]]
+) -> tuple[Extent, list[Fold]]:
+    """The folds of a choice; of a shorter horizon, where the series are too short for the whole."""
+    tried = extent
+    while tried.horizon:
+        folds = list(_folds(pool(series, tried, known).thinned(_TRIED, extent.season), tried))
+        if folds:
+            return tried, folds
+        tried = replace(tried, horizon=tried.horizon // 2)
+    return extent, []
+
+
 def _judged(
-    series: Sequence[Floats],
-    extent: Extent,
-    candidates: Sequence[Base],
-    linear: bool,
-    known: Sequence[npt.NDArray[np.bool_]],
+    folds: Sequence[Fold], extent: Extent, candidates: Sequence[Base], linear: bool
 ) -> dict[Trial, float]:
     """The summed error of each anchor, bare and with each penalty, on windows after the cuts."""
     found: dict[Trial, float] = {}
-    tried = extent
-    while not found and tried.horizon:
-        for before, after in _folds(pool(series, tried, known).thinned(_TRIED, extent.season), tried):
-            for base in candidates:
-                for error, penalty in _trials(before, after, tried, base, linear):
-                    found[base, penalty] = found.get((base, penalty), 0.0) + error
-        tried = replace(tried, horizon=tried.horizon // 2)
+    for before, after in folds:
+        for base in candidates:
+            for error, penalty in _trials(before, after, extent, base, linear):
+                found[base, penalty] = found.get((base, penalty), 0.0) + error
     return found
+
+
+def _gains(
+    folds: Sequence[Fold], extent: Extent, bare: Base, best: Base, shares: Mapping[Trial, float]
+) -> tuple[Floats, int]:
+    """By how much a blend is better than an anchor on each window after the cuts, and how many overlap.
+
+    The windows are in the order of time; those of several series at one time overlap too.
+    """
+    gains, places = [], np.concatenate([after.places for _, after in folds])
+    for before, after in folds:
+        blend = _blended(before, extent, best, shares)
+        gains.append((_off(bare, after, extent) - _off(blend, after, extent)).mean(axis=1))
+    width = float(np.mean(np.concatenate([after.ends - after.places for _, after in folds])))
+    overlap = len(places) * width / max(float(np.ptp(places)), width)
+    return np.concatenate(gains)[np.argsort(places, kind="stable")], int(np.ceil(overlap))
+
+
+def _off(base: Base, held: Pool, extent: Extent) -> Floats:
+    """The errors of a forecast on each window and step [N, horizon]; 0 where the truth is not known."""
+    rows = held.origins[:, None] + np.arange(extent.horizon)
+    _, said = base.simple(base.forward(held.values), held.origins, extent)
+    error: Floats = np.abs(base.back(said) - held.values[rows]) * held.known[rows]
+    return error
 
 
 def steadying(series: Sequence[Floats], season: int) -> str | None:
@@ -219,17 +257,11 @@ def _trials(
     known: Pool, held: Pool, extent: Extent, base: Base, linear: bool
 ) -> Iterator[tuple[float, float | None]]:
     """The summed error on the held windows of the bare anchor, and of a regression for each penalty."""
-    z, rows = base.forward(held.values), held.origins[:, None] + np.arange(extent.horizon)
-    truth, counts = held.values[rows], held.known[rows]
-
-    def error(tried: Base) -> float:
-        _, said = tried.simple(z, held.origins, extent)
-        return float((np.abs(tried.back(said) - truth) * counts).sum())
-
-    yield error(base), None
+    yield float(_off(base, held, extent).sum()), None
     if linear:
+        z = base.forward(held.values)
         for penalty, (drift, weights) in _ridges(z, known.answered(extent), extent, base, PENALTIES):
-            yield error(replace(base, drift=drift, weights=weights)), penalty
+            yield float(_off(replace(base, drift=drift, weights=weights), held, extent).sum()), penalty
 
 
 def _ridges(

@@ -17,6 +17,7 @@ from cellwright.tasks.data import ForecastRoles, Step
 from cellwright.tasks.data.steps import Stamps
 from cellwright.tasks.forecast.calendar import cycles_of, features
 from cellwright.tasks.forecast.choose import choose, cycle
+from cellwright.tasks.forecast.proof import CHANCE
 from cellwright.tasks.forecast.read import columns_of
 from cellwright.tasks.forecast.series import Panel, Part, Series, Span, carried, missing
 from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Base, Extent, Floats, origins_of
@@ -91,6 +92,7 @@ def facts(
         )
     transforms = TRANSFORMS if transform == "auto" else (transform,)
     anchors = (anchor,) if anchor != "auto" else ANCHORS if extent.season > 1 else ANCHORS[:2]
+    chance = CHANCE / len(first.names)
     longest = max(train.spans, key=len)
     stamps = longest.series.stamps
     seen = None if stamps is None else stamps[: longest.stop]
@@ -110,7 +112,7 @@ def facts(
         "season": extent.season,
         "masked": missing([span.series for span in train.spans]) > 0,
         "bases": [
-            asdict(choose(values, extent, transforms, anchors, linear=linear, known=there))
+            asdict(choose(values, extent, transforms, anchors, linear=linear, known=there, chance=chance))
             for values, there in _pools(train, extent, known)
         ],
         "covariate_scales": [

@@ -8,7 +8,8 @@ part, and said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 
 from cellwright.tasks.forecast.network import ForecastNetwork
 from cellwright.tasks.forecast.output import Point
+from cellwright.tasks.forecast.proof import CHANCE, proven
 from cellwright.tasks.forecast.simple import Floats, Ints
 from cellwright.tasks.forecast.windows import Windows
 from cellwright.tasks.training import loop
@@ -34,11 +36,13 @@ class Unseen:
     Attributes:
         truth, middle: what was to be added to the simple forecasts, and what was said [horizon, N, K].
         bounds: as the network's output gives them [2, C, horizon, N, K].
+        overlap: how many of the windows that follow one still share steps with it; they are in time order.
     """
 
     truth: Floats
     middle: Floats
     bounds: Floats
+    overlap: int = 1
 
 
 def unseen(network: ForecastNetwork, windows: Windows, places: Ints, size: Floats | float = 1.0) -> Unseen:
@@ -52,22 +56,26 @@ def unseen(network: ForecastNetwork, windows: Windows, places: Ints, size: Float
     network.trust.fill_(1.0)
     network.unit.zero_()
     network.factor.fill_(1.0)
+    origins = windows.origins[places]
+    places, span = places[np.argsort(origins, kind="stable")], int(np.ptp(origins)) + 1
     middle, bounds = said(network, windows, places)
-    return Unseen(_answers(windows, places) * size, middle * size, bounds * size)
+    overlap = -(-len(places) * windows.extent.horizon // span)
+    return Unseen(_answers(windows, places) * size, middle * size, bounds * size, overlap)
 
 
 def calibrate(network: ForecastNetwork, found: Sequence[Unseen]) -> None:
     """Set the network's trust, unit and factors by what was said of unseen rows, in its own units.
 
     Only a network that says one number is trusted more or less, and at all only if that is worth it in nearly
-    every stretch: those that are given, or fifths of the only one.
+    every stretch (those that are given, or fifths of the only one), and proven (`proof`).
     """
     truth, middle = (np.concatenate([getattr(one, name) for one in found], 1) for name in ("truth", "middle"))
     bounds, trust = np.concatenate([one.bounds for one in found], axis=3), np.ones(truth.shape[2])
     point = isinstance(network.output, Point)
     if point:
         stretches = [one.truth.shape[1] for one in found] if len(found) > 1 else []
-        trust = _trust(truth, middle, np.cumsum(stretches)[:-1] if stretches else STRETCHES)
+        cuts = np.cumsum(stretches)[:-1] if stretches else STRETCHES
+        trust = _trust(truth, middle, cuts, max(one.overlap for one in found))
         middle = trust * middle
     off = np.abs(truth - middle)
     counts = (~np.isnan(off)).sum(axis=1)
@@ -79,6 +87,17 @@ def calibrate(network: ForecastNetwork, found: Sequence[Unseen]) -> None:
     network.trust.copy_(torch.from_numpy(trust))
     network.unit.copy_(torch.from_numpy(unit))
     network.factor.copy_(torch.from_numpy(_factors(truth, middle, bounds, network.shares)))
+
+
+@contextmanager
+def believed(network: ForecastNetwork) -> Iterator[None]:
+    """All that the network says is added, for as long as this lasts."""
+    trust = network.trust.clone()
+    network.trust.fill_(1.0)
+    try:
+        yield
+    finally:
+        network.trust.copy_(trust)
 
 
 def uncalibrated(network: ForecastNetwork) -> None:
@@ -106,10 +125,11 @@ def _answers(windows: Windows, places: Ints) -> Floats:
     return y.double().numpy()
 
 
-def _trust(truth: Floats, middle: Floats, stretches: Ints | int) -> Floats:
+def _trust(truth: Floats, middle: Floats, stretches: Ints | int, overlap: int) -> Floats:
     """For each target the share of what is said that leaves the least error [K].
 
-    0 unless the gain is worth it, and not the luck of a stretch of time (so many, or cut at these windows).
+    0 unless the gain is worth it, is not the luck of a stretch of time (so many, or cut at these windows),
+    and is proven, with one chance of error for all targets together.
     """
     found = []
     for k in range(truth.shape[2]):
@@ -121,6 +141,8 @@ def _trust(truth: Floats, middle: Floats, stretches: Ints | int) -> Floats:
         parts = np.array_split(gains, cuts, axis=1)
         won = sum(float(np.nansum(part)) > 0 for part in parts)
         worth = min(errors) < (1 - WORTH) * errors[0] and won >= MOST * len(parts) / STRETCHES
+        each = np.nan_to_num(gains).mean(axis=0)
+        worth = worth and proven(each, overlap, CHANCE / truth.shape[2])
         found.append(trust if worth else 0.0)
     return np.array(found)
 

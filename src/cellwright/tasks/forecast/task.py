@@ -22,7 +22,7 @@ from cellwright.tasks.facts import plain
 from cellwright.tasks.forecast import facts as learnt
 from cellwright.tasks.forecast import show
 from cellwright.tasks.forecast.beside import beside
-from cellwright.tasks.forecast.intervals import calibrate, said, uncalibrated, unseen
+from cellwright.tasks.forecast.intervals import believed, calibrate, said, uncalibrated, unseen
 from cellwright.tasks.forecast.live import LiveForecast
 from cellwright.tasks.forecast.network import ForecastNetwork, PerceptronForecast, RecurrentForecast
 from cellwright.tasks.forecast.output import ERRORS, OUTPUTS, output_of, refuse_unfit
@@ -271,11 +271,19 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         return again, facts
 
     def evaluate(self, network: nn.Module, coded: Windows, facts: Facts) -> Scores:
-        """MAE, RMSE, MAPE (sMAPE where the truth holds a zero), MASE, and what the bounds held."""
+        """MAE, RMSE, MAPE (sMAPE where the truth holds a zero), MASE, and what the bounds held.
+
+        Where the network is not believed wholly, `network_mase` is what it would score if it were.
+        """
         assert isinstance(network, ForecastNetwork)
         places = coded.some(ORIGINS)
-        truth, (forecasts, bounds) = coded.truth(places), self._forecasts(network, coded, places)
-        found = scores(truth, forecasts, coded.naive_error[coded.which[places]])
+        truth, unit = coded.truth(places), coded.naive_error[coded.which[places]]
+        forecasts, bounds = self._forecasts(network, coded, places)
+        found = scores(truth, forecasts, unit)
+        if not bool((network.trust == 1).all()):
+            with believed(network):
+                alone = self._forecasts(network, coded, places)[0]
+            found["network_mase"] = scores(truth, alone, unit)["mase"]
         return found | coverages(truth, bounds)
 
     def baselines(self, train: Part, held: Part) -> dict[str, Scores]:

@@ -30,6 +30,7 @@ NAMES = {
     "mape": "MAPE (%)",
     "smape": "sMAPE (%)",
     "mase": "MASE",
+    "network_mase": "MASE if the network were believed",
     "loss": "loss",
     "perplexity": "perplexity",
     "bits_per_character": "bits per character",
@@ -133,9 +134,15 @@ def _note(metrics: Mapping[str, Any], value: float, measured_on: str) -> str:
         of = "" if idle == len(trust) else f" of {idle} of {len(trust)} targets"
         notes.append(
             f"The network added nothing that held up on rows it had not seen: the forecast{of} is the "
-            "simple one under it."
+            f"simple one under it.{_doubted(metrics)}"
         )
     return " ".join(notes)
+
+
+def _doubted(metrics: Mapping[str, Any]) -> str:
+    """What the network would have scored, had it been believed."""
+    value = _known((metrics.get("test") or {}).get("network_mase"))
+    return "" if value is None else f" With all that the network says MASE is {number(value, DIGITS)}."
 
 
 def _examples(metrics: Mapping[str, Any]) -> int:
