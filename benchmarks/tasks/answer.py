@@ -23,7 +23,7 @@ from cellwright.samples import worlds
 def measure(
     kinds: Sequence[str], seed: int, count: int, language: str, changed: dict[str, Any]
 ) -> dict[str, Any]:
-    """Train on some kinds of question, score once on other stories, each kind by itself too if they are several."""
+    """Train on some kinds of question, score once on other stories, of several kinds each by itself too."""
     train, test = (
         [one for kind in kinds for one in worlds.questions(kind, n, s, language)]
         for n, s in ((count, seed), (1000, 2000 + seed))
