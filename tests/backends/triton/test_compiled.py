@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,37 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-POINTERS = {
-    torch.bfloat16: "*bf16", torch.float32: "*fp32", torch.int64: "*i64", torch.int32: "*i32", torch.uint8: "*u8",
-}  # fmt: skip
-NUMBERS = ("T", "B", "STEPS", "FIRST", "COUNT", "BLOCK")
-CAPABILITY = 90
-
-
-def compiled(
-    kernel: Any, arguments: dict[str, Any], warps: int, stages: int = 3, together: bool = False
-) -> Any:
-    """One kernel for an H100, with its arguments as they would be launched."""
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    signature, constants = {}, {}
-    for place, name in enumerate(kernel.arg_names):
-        value = arguments[name]
-        if isinstance(value, torch.Tensor):
-            signature[name] = POINTERS[value.dtype]
-        elif name in NUMBERS:
-            signature[name] = "i32"
-        else:
-            signature[name], constants[(place,)] = "constexpr", value
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    options = {"num_warps": warps, "num_stages": stages, "launch_cooperative_grid": together}
-    return triton.compile(source, target=GPUTarget("cuda", CAPABILITY, 32), options=options)
+ROOT = Path(__file__).resolve().parents[3]
+PATH = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def compile_both_ways(name: str, units: int, inputs: int = 3) -> list[Any]:
     """The kernels of a call in bfloat16, compiled and not run."""
+    from benchmarks.gpu.compiling import compiled
+
     import cellwright as cw
     from cellwright.backends import triton as gpu
     from cellwright.backends.triton import launch
@@ -59,7 +37,10 @@ def compile_both_ways(name: str, units: int, inputs: int = 3) -> list[Any]:
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed (no wheel for this machine)")
 def test_both_ways_compile_for_an_h100() -> None:
     """In a process of its own: here Triton was imported for its interpreter."""
-    done = subprocess.run([sys.executable, str(Path(__file__))], capture_output=True, text=True, check=False)
+    command = [sys.executable, str(Path(__file__))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": PATH}
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines() == [
         *("forward alone: products on tensor cores", "backward alone: products on tensor cores"),

@@ -16,7 +16,7 @@ from tests.backends.test_eager import zoo
 import cellwright as cw
 from cellwright.backends import eager
 from cellwright.backends import triton as gpu
-from cellwright.backends.triton import card, scan, sizes
+from cellwright.backends.triton import scan, sizes
 from cellwright.backends.triton.launch import how_of, kernel
 from cellwright.runtime.choose import plan_of
 from cellwright.testing.cases import Case, draw, everything
@@ -104,7 +104,7 @@ def test_blocks_beside_a_sum_over_the_row_are_one_matrix() -> None:
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card on whose chip no matrix fits."""
-    monkeypatch.setattr(card, "on_chip", lambda _: 0)
+    monkeypatch.setattr(sizes, "on_chip", lambda _: 0)
 
 
 @pytest.mark.usefixtures("full")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from cellwright.backends import eager
 from cellwright.backends import triton as gpu
 from cellwright.backends.cpu.outside import given_of
 from cellwright.backends.triton import card, launch, pace, source
+from cellwright.backends.triton.emit import emit
 from cellwright.runtime.choose import plan_of
 
 CUDA = torch.device("cuda", 0)
@@ -91,6 +93,80 @@ def test_a_kernel_that_does_not_compile(name: str, monkeypatch: pytest.MonkeyPat
         torch.testing.assert_close(got[key], value, rtol=1e-11, atol=1e-12)
     assert "too large" in str(gpu.refuses(plan, call))
     launch.kernel(graph).failed.clear()
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_a_kernel_too_large_for_the_card_has_a_smaller_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrices that could not be held after all are read; one warning."""
+
+    def fails(kernel: object, *rest: object) -> None:
+        if Path(kernel.fn.__code__.co_filename) == held:
+            raise launch.KernelError("out of resource: shared memory", room=True)
+        start(kernel, *rest)
+
+    graph, call = call_of("mgu", 2, 2, 3, 7, torch.float64, None)
+    held = source.source_file(launch.kernel(graph).program.text, "mgu")
+    start = launch.start
+    monkeypatch.setattr(launch, "start", fails)
+    plan = plan_of(graph)
+    try:
+        with pytest.warns(UserWarning, match="shared memory"):
+            gpu.run(plan, call)
+        assert gpu.refuses(plan, call) is None
+        assert "read anew at every step" in gpu.notes(plan, call)[1]
+        for key, value in results(eager, graph, call).items():
+            torch.testing.assert_close(results(gpu, graph, call)[key], value, rtol=1e-11, atol=1e-12)
+    finally:
+        launch.kernel(graph).failed.clear()
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_one_compiled_kernel_serves_weights_that_begin_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton compiles anew for every pattern of addresses that are multiples of 16."""
+    seen: list[int] = []
+
+    def watched(kernel: object, grid: object, arguments: dict, *rest: object) -> None:
+        seen.extend(v.data_ptr() for v in arguments.values() if isinstance(v, torch.Tensor))
+        start(kernel, grid, arguments, *rest)
+
+    start = launch.start
+    monkeypatch.setattr(launch, "start", watched)
+    graph, call = call_of("indrnn", 2, 2, 3, 5, torch.float32, None)
+
+    def moved(v: torch.Tensor) -> torch.Tensor:
+        other = torch.empty(v.numel() + 1)[1:].view(v.shape)
+        return other.copy_(v.detach()).requires_grad_()
+
+    weights, states = ({k: moved(v) for k, v in group.items()} for group in (call.weights, call.states))
+    call = replace(call, weights=weights, states=states)
+    got, exact = results(gpu, graph, call), results(eager, graph, call)
+    assert any(v.data_ptr() % 16 for v in weights.values()) and not any(place % 16 for place in seen)
+    for key, value in exact.items():
+        torch.testing.assert_close(got[key], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch before 2.9")
+def test_torchs_newer_setting_of_precision_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it was used, torch refuses to tell the older one."""
+    graph, call = call_of("mgu", 2, 2, 3, 5, torch.float32, None)
+    k = launch.kernel(graph)
+    given = given_of(k.program.base, call, {"H": 5, "I": 3})
+    assert launch.how_of(k, given, {"H": 5, "I": 3}).precision == "tf32x3"
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        assert launch.how_of(k, given, {"H": 5, "I": 3}).precision == "tf32"
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+def test_steps_times_sequences_may_pass_32_bits() -> None:
+    """A row's place is a number of 64 bits before it is multiplied."""
+    for name, joint in product(("mgu", "lstm_layer_norm"), (False, True)):
+        for kernel in emit(cw.cells.all()[name].graph, joint=joint).kernels.values():
+            assert "at = step * batch + rows" in kernel.text and "batch = tl.cast(B, tl.int64)" in kernel.text
+            assert "rows = block * ROWS" in kernel.text or "program_id(0).to(tl.int64) * ROWS" in kernel.text
+            assert ".to(tl.int64)\n" in kernel.text and "step * B " not in kernel.text
 
 
 @pytest.mark.usefixtures("interpreter")

@@ -34,7 +34,8 @@ def refuses(plan: Plan, call: Call) -> str | None:
         return why
     choice, sizes = choice_of(plan.graph, call)
     wide = None if choice.joint else too_wide(choice.kernel, sizes)
-    return wide or choice.failed(call.x.dtype, sizes)
+    fact = choice.failed(call.x.dtype, sizes)
+    return wide or (None if fact is None else str(fact))
 
 
 def run(plan: Plan, call: Call) -> Outcome:

@@ -55,6 +55,8 @@ class Body:
                 self.users.setdefault(o, []).append(k)
         self._held: dict[int, str] = {}
         self.tiles: list[tuple[Dim, Dim]] = []
+        # Read at every step from arrays that lie there before the launch.
+        self.stepped: list[Dim] = []
         for k in sorted(self.read):
             self._write(k)
 
@@ -67,13 +69,18 @@ class Body:
         """A size's word; its columns and masks are made before the loop."""
         return self.dims.setdefault(dim, dim_word(dim))
 
-    def address(self, array: str, row: str, dim: Dim | None, offset: Dim = ZERO) -> str:
-        """Where the values of some rows lie."""
-        size = self.widths.get(array, ONE)
-        parts = [self.array(array), row if size == ONE else f"{row} * ({size_text(size)})"]
-        parts += [] if offset == ZERO else [size_text(offset)]
-        parts += [] if dim is None else [f"cols_{self.dim(dim)}"]
-        return " + ".join(parts)
+    def address(
+        self, array: str, row: str, dim: Dim | None, offset: Dim = ZERO, cols: str = "", back: bool = False
+    ) -> str:
+        """Where the values of some rows lie: at the program's columns of a size, or at `cols`; `back`: a step
+        earlier. What is one number is added to the pointer first; rows and columns are the same for all
+        arrays of a width, so they are computed once, and the compiler has less to follow."""
+        size = size_text(self.widths.get(array, ONE))
+        place = row if size == "1" else f"{row} * ({size})"
+        cols = cols or ("" if dim is None else f"cols_{self.dim(dim)}")
+        start = self.array(array) + ("" if offset == ZERO else f" + ({size_text(offset)})")
+        start += f" - batch * ({size})" if back else ""
+        return f"{start} + ({place} + {cols})" if cols else f"{start} + {place}"
 
     def mask(self, dim: Dim | None, real: bool) -> str:
         """Which of them are there: of the rows that are real at this step, or of all."""
@@ -114,6 +121,8 @@ class Body:
     def _leaf(self, k: int) -> None:
         place, name, dim = self.routine.loads[k], self.names[k], self.size(k)
         self.text[k], self.form[k] = name, Form(place.kind != "fixed", dim)
+        if place.kind in ("step", "previous") and dim is not None:
+            self.stepped.append(dim)
         if place.kind == "fixed":
             column = "" if dim is None else f" + cols_{self.dim(dim)}, in_{self.dim(dim)}, 0"
             self.fixed.append(f"{name} = tl.load({self.array(place.array)}{column}).to(REAL)")
@@ -126,10 +135,10 @@ class Body:
     def before(self, state: str, name: str, dim: Dim | None, at: tuple[str, str] | None = None) -> list[str]:
         """A state before the step, from its history, its start or its fresh value; `at`: other columns than
         the program's, and which of them are there."""
-        there, more = (self.mask(dim, True), "") if at is None else (f"real & {at[1]}", f" + {at[0]}")
-        history = f"{self.address(state, '(at - B)', dim)}{more}, {there} & (step > 0), 0"
-        start = f"{self.address(f'.start {state}', 'rows', dim)}{more}, {there} & (step == 0), 0"
-        fresh = f"tl.load({self.address(f'.fresh {state}', 'rows', dim)}{more}, {there}, 0).to(REAL)"
+        there, cols = (self.mask(dim, True), "") if at is None else (f"real & {at[1]}", at[0])
+        history = f"{self.address(state, 'at', dim, cols=cols, back=True)}, {there} & (step > 0), 0"
+        start = f"{self.address(f'.start {state}', 'rows', dim, cols=cols)}, {there} & (step == 0), 0"
+        fresh = f"tl.load({self.address(f'.fresh {state}', 'rows', dim, cols=cols)}, {there}, 0).to(REAL)"
         return [
             f"{name} = tl.load({history}).to(REAL) + tl.load({start}).to(REAL)",
             "if RESETS:",
@@ -263,12 +272,12 @@ class Body:
         assert out is not None and dim is not None
         total = f"{self.names[k]}_{number}"
         size, begin = ("SHARE", "group * SHARE + ") if self.split else (size_text(dim), "")
-        row = self.address(room, "rows", None)
+        row = self.address(room, "rows", None, cols=f"{begin}along")
         self.lines += [
             f"{total} = tl.zeros([ROWS, P_{self.dim(out)}], REAL)",
             f"for first in range(0, {size}, DEPTH):",
             "    deep, along = first + tl.arange(0, DEPTH)[:, None], first + tl.arange(0, DEPTH)[None, :]",
-            f"    piece = tl.load({row} + {begin}along, here & (along < {size}), 0).to(DOT)",
+            f"    piece = tl.load({row}, here & (along < {size}), 0).to(DOT)",
             f"    tile = tl.load({place}, {inside}, 0).to(HELD).to(DOT)",
             f"    {total} += tl.dot(piece, tile, input_precision=PRECISION, out_dtype=REAL)",
         ]

@@ -1,17 +1,12 @@
-"""What the card is: whether it is new enough, what fits on its chip and in its memory. Floor 2."""
+"""What the card is: whether it is new enough, and what fits in its memory. Floor 2."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
 from cellwright.backends.triton.launch import How
 from cellwright.errors import RoomError
 
-# Of what a processor's shared memory and registers hold, matrices may take so much; a kernel also moves what
-# it multiplies through shared memory. (LSTM at H = 128 in bfloat16, 128 KiB: 224 of an H100's 227.)
-SHARE_OF_CHIP = 0.6
 LEAST_CAPABILITY = (8, 0)
 
 
@@ -22,15 +17,6 @@ def refuses(device: torch.device) -> str | None:
         name, least = torch.cuda.get_device_name(device), ".".join(map(str, LEAST_CAPABILITY))
         return f"the {name} is of compute capability {found[0]}.{found[1]}, and the kernels need {least}"
     return None
-
-
-def on_chip(device: torch.device) -> int:
-    """Bytes of matrices that one program can hold; the interpreter is told of an H100's."""
-    if device.type != "cuda":
-        return int(SHARE_OF_CHIP * 232_448)
-    properties: Any = torch.cuda.get_device_properties(device)
-    most = getattr(properties, "shared_memory_per_block_optin", properties.shared_memory_per_block)
-    return int(SHARE_OF_CHIP * most)
 
 
 def needed(how: How, keep: bool) -> int:

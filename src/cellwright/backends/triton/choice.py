@@ -6,7 +6,7 @@ while another is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -17,9 +17,9 @@ from cellwright.backends.call import Call
 from cellwright.backends.cpu.outside import sizes_of
 from cellwright.backends.triton.emit import stages_of_both
 from cellwright.backends.triton.joint import Card, Joint, alone_step, joint_layout
-from cellwright.backends.triton.launch import Kernel, kernel
+from cellwright.backends.triton.launch import Kernel, KernelError, kernel
 from cellwright.backends.triton.pace import card_of
-from cellwright.backends.triton.sizes import layout, matrix_bytes
+from cellwright.backends.triton.sizes import holds, layout, matrix_bytes
 from cellwright.compiler.graph import Graph
 
 # Of a wider row with products the registers of a processor hold no accumulator for every gate.
@@ -36,7 +36,7 @@ class Choice:
     costs: Mapping[str, float]
     card: Card
 
-    def failed(self, dtype: torch.dtype, sizes: Mapping[str, int]) -> str | None:
+    def failed(self, dtype: torch.dtype, sizes: Mapping[str, int]) -> KernelError | None:
         """Why it is not tried again."""
         return self.kernel.failed.get((dtype, tuple(sizes.values())))
 
@@ -55,7 +55,20 @@ def choice_of(graph: Graph, call: Call) -> tuple[Choice, dict[str, int]]:
     dtype, stored = call.half or call.x.dtype, call.x.dtype
     card = card_of(call.x.device)
     found = _choices(graph, call.record, tuple(sizes.items()), call.x.shape[1], dtype, card)
-    return next((c for c in found if c.failed(stored, sizes) is None), found[0]), sizes
+    return _left(found, stored, sizes), sizes
+
+
+def _left(found: tuple[Choice, ...], dtype: torch.dtype, sizes: Mapping[str, int]) -> Choice:
+    """The first that has not failed. Where one failed for another reason than room, its twin, which reads the
+    matrices instead of holding them, would too."""
+    ruled_out: set[bool] = set()
+    for choice in found:
+        fact, joint = choice.failed(dtype, sizes), choice.kernel.program.joint
+        if fact is None and joint not in ruled_out:
+            return choice
+        if fact is not None and not fact.room:
+            ruled_out.add(joint)
+    return found[0]
 
 
 @lru_cache(maxsize=512)
@@ -69,20 +82,22 @@ def _choices(
 ) -> tuple[Choice, ...]:
     """The cheapest first, then what is left if it fails."""
     sizes = dict(items)
-    alone = _alone(graph, record, sizes, dtype, card)
-    costs = {"alone": sum(alone_step(alone.program, n, sizes, batch, dtype, card) for n in _ways(alone))}
-    if too_wide(alone, sizes):
-        costs["alone"] = float("inf")
-    kinds: dict[str, tuple[Kernel, Mapping[str, Joint] | None]] = {"alone": (alone, None)}
-    if any(w.products for w in alone.program.kernels.values()):
-        shared = _joint(graph, record, sizes, batch, dtype, card)
-        if shared is not None:
-            kinds["sharing units"] = shared
-            costs["sharing units"] = sum(j.microseconds for j in shared[1].values())
-    order = sorted(kinds, key=costs.__getitem__)
+    kinds: list[tuple[float, Kernel, Mapping[str, Joint] | None]] = []
+    for k in _alone(graph, record, sizes, dtype, card):
+        us = sum(alone_step(k.program, n, sizes, batch, dtype, card) for n in _ways(k))
+        kinds.append((float("inf") if too_wide(k, sizes) else us, k, None))
+    if any(w.products for w in kinds[0][1].program.kernels.values()):
+        for k, made in _joint(graph, record, sizes, batch, dtype, card):
+            kinds.append((sum(j.microseconds for j in made.values()), k, made))
+    costs: dict[str, float] = {}
+    for us, _, joint in kinds:
+        name = "alone" if joint is None else "sharing units"
+        costs[name] = min(us, costs.get(name, us))
+    order = sorted(kinds, key=lambda kind: kind[0])
     # Where sharing units fails whole rows are left, if they fit; where they are the best nothing better is.
-    order = [n for n in order[: order.index("alone") + 1] if n == order[0] or costs[n] < float("inf")]
-    return tuple(Choice(*kinds[name], MappingProxyType(costs), card) for name in order)
+    last = max(n for n, (_, _, joint) in enumerate(order) if joint is None)
+    order = [kind for kind in order[: last + 1] if kind is order[0] or kind[0] < float("inf")]
+    return tuple(Choice(k, joint, MappingProxyType(costs), card) for _, k, joint in order)
 
 
 def _ways(k: Kernel) -> tuple[str, ...]:
@@ -91,31 +106,34 @@ def _ways(k: Kernel) -> tuple[str, ...]:
 
 def _alone(
     graph: Graph, record: tuple[str, ...], sizes: dict[str, int], dtype: torch.dtype, card: Card
-) -> Kernel:
-    """Matrices are held on the chip where they fit."""
+) -> list[Kernel]:
+    """Matrices are held on the chip where they fit; where they do not after all they are read."""
     k = kernel(graph, record)
-    return k if matrix_bytes(k.program, sizes, dtype) <= card.chip else kernel(graph, record, held=False)
+    read = kernel(graph, record, held=False)
+    if not any(w.products for w in k.program.kernels.values()):
+        return [k]
+    return [k, read] if holds(k.program, sizes, dtype, card.chip) else [read]
 
 
 def _joint(
     graph: Graph, record: tuple[str, ...], sizes: dict[str, int], batch: int, dtype: torch.dtype, card: Card
-) -> tuple[Kernel, Mapping[str, Joint]] | None:
-    """The cheaper of holding matrices and reading them, or None where units cannot be shared."""
+) -> Iterator[tuple[Kernel, Mapping[str, Joint]]]:
+    """Holding matrices, and reading them; none where units cannot be shared."""
     if isinstance(stages_of_both(kernel(graph, record).program.base), str):
-        return None
-    found = []
+        return
     for held in (True, False):
         k = kernel(graph, record, held, True)
         made = {n: joint_layout(k.program, n, sizes, batch, dtype, card) for n in _ways(k)}
         whole = {n: j for n, j in made.items() if j is not None}
         if len(whole) == len(made):
-            found.append((k, MappingProxyType(whole)))
-    return min(found, key=lambda f: sum(j.microseconds for j in f[1].values()), default=None)
+            yield k, MappingProxyType(whole)
 
 
 def too_wide(k: Kernel, sizes: Mapping[str, int]) -> str | None:
     """Why programs cannot hold whole rows, or None."""
-    widest = max((dim.evaluate(sizes) for w in k.program.kernels.values() for dim, _ in w.dims), default=0)
+    held = {n: layout(k.program, n, sizes, 1).share for n in _ways(k)}
+    rows = [held[n] or d.evaluate(sizes) for n, w in k.program.kernels.items() for d, _ in w.dims]
+    widest = max(rows, default=0)
     if widest > WIDEST and any(w.products for w in k.program.kernels.values()):
         return f"its kernels hold rows of at most {WIDEST} units, and one has {widest}"
     return None

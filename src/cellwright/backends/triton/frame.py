@@ -26,8 +26,8 @@ NUMBERS = ("T", "B", "STEPS")
 @dataclass(frozen=True)
 class Written:
     """One kernel: its text, its arrays (our names) in order, the sizes of its vectors with their words, the
-    matrices it reads (units read, units made), arrays for what they multiply, what it calls; its stages where
-    programs share its units."""
+    matrices it reads (units read, units made), arrays for what they multiply, what it calls; the rows it
+    reads at every step; where programs share its units its stages, and the rows that each reads whole."""
 
     name: str
     text: str
@@ -36,7 +36,9 @@ class Written:
     tiles: tuple[tuple[Dim, Dim], ...]
     rooms: tuple[tuple[str, Dim], ...]
     functions: frozenset[str]
+    stepped: tuple[Dim, ...]
     stages: Stages | None = None
+    swept: tuple[Dim, ...] = ()
 
     @property
     def products(self) -> bool:
@@ -75,8 +77,8 @@ class Frame:
     def backward(self, slots: list[tuple[int, Dim]]) -> Written:
         """All steps of a part, last to first; `slots`: what is added up here, by its place in the sums."""
         body = self.body
-        before, loop, after = ["slot_of = tl.num_programs(0) * part + tl.program_id(0)"], [], []
-        loop.append("step = end - 1 - n")
+        slot = "slot_of = (tl.num_programs(0) * part + tl.program_id(0)).to(tl.int64)"
+        before, loop, after = [slot], ["step = end - 1 - n"], []
         for state in self.states:
             name, dim = field(state.name), state_dim(state)
             given = body.load(f".given {state.name}", "rows", dim, False)
@@ -195,18 +197,18 @@ class Frame:
 
     def _sum_out(self, n: int, k: int, offset: Dim) -> list[str]:
         dim = self.body.size(k)
-        address = self.body.address(".totals", "slot_of", dim, offset)
+        column = "tl.zeros([1, 1], tl.int32)" if dim is None else ""
+        address = self.body.address(".totals", "slot_of", dim, offset, column)
         total = f"tl.sum(sum_{n}, axis=0, keep_dims=True)"
         inside = "tl.full([1, 1], 1, tl.int1)" if dim is None else f"in_{self.body.dim(dim)}"
-        column = " + tl.zeros([1, 1], tl.int32)" if dim is None else ""
-        return [f"tl.store({address}{column}, {total}, {inside})"]
+        return [f"tl.store({address}, {total}, {inside})"]
 
     def _whole(
         self, name: str, loop_of: str, before: list[str], loop: list[str], after: list[str]
     ) -> Written:
         body = self.body
         shared = [
-            "at = step * B + rows",
+            "at = step * batch + rows",
             "real = step < length",
             "if RESETS:",
             f"{TAB}anew = tl.load(resets_ptr + at, real, 0) != 0",
@@ -239,11 +241,14 @@ class Frame:
             tuple(body.tiles),
             tuple(body.rooms.items()),
             frozenset(body.functions),
+            tuple(body.stepped),
         )
 
     def _columns(self) -> list[str]:
         """The program's rows, units and steps."""
         lines = [
+            # Steps times sequences may be more than 2^31.
+            "batch = tl.cast(B, tl.int64)",
             "rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]",
             "here = rows < B",
             "group = tl.program_id(1)",

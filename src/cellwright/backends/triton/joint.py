@@ -13,17 +13,14 @@ import torch
 
 from cellwright.backends.triton.emit import Program
 from cellwright.backends.triton.frame import Written
-from cellwright.backends.triton.sizes import LEAST, layout, power
+from cellwright.backends.triton.sizes import LEAST, UNROLLED, layout, power, unrolled
 
 # Bytes of sums of products that the registers of a program hold beside everything else.
 SUMS = 128 << 10
-# Bytes of pieces on their way to a program, at so many loads ahead.
-PIECES, AHEAD = 96 << 10, 3
+# Pieces on their way to a program may take so much of what it may hold, at so many loads ahead.
+PIECES, AHEAD = 5 / 7, 3
 # Numbers of a row piece that is summed: more (1,024 of 16 rows) spilled kilobytes.
 WIDEST_PIECE = 4096
-# Numbers of matrices that a program holds at most: a product of them is one long piece of code, and with four
-# matrices of [1,024, 16] the compiler took 15 s, with registers spilled.
-HELD = 1 << 15
 ROWS = (16, 32, 64, 128)
 SHARES = (16, 32, 64, 128)
 
@@ -99,24 +96,40 @@ def _layouts(
             tiles = [(r.evaluate(sizes), pads[dict(written.dims)[m]]) for r, m in written.tiles]
             if sum(rows * out for _, out in tiles) * 4 > SUMS:
                 continue
-            taken = sum(power(read) * out for read, out in tiles) * dtype.itemsize
-            if program.held and (taken > card.chip or taken > HELD * dtype.itemsize):
+            warps = 8 if rows * max(pads.values()) > 1024 else 4
+            if program.held and not _holds(written, sizes, rows, tiles, warps, dtype, card):
                 continue
-            depth = _depth(rows, tiles, dtype)
+            depth = _depth(rows, tiles, dtype, card)
             blocks = max(1, min(-(-batch // rows), card.processors // shares))
             times = -(-batch // (rows * blocks))
-            cost = times * _step(program, written, sizes, rows, tiles, dtype, card.pace)
+            cost = times * _step(program, written, {**sizes, "SHARES": shares}, rows, tiles, dtype, card.pace)
             wholes = {w: max(LEAST, power(size)) for w, size in words.items()}
             wide = min(WIDEST_PIECE // rows, max(wholes.values()))
-            warps = 8 if rows * max(pads.values()) > 1024 else 4
             yield Joint(rows, shares, blocks, units, pads, wholes, warps, depth, wide, cost)
 
 
-def _depth(rows: int, tiles: list[tuple[int, int]], dtype: torch.dtype) -> int:
-    """Units read at a time: so many that what is on its way fits."""
+def _holds(
+    written: Written, sizes: Mapping[str, int], rows: int, tiles: list[tuple[int, int]], warps: int,
+    dtype: torch.dtype, card: Card,
+) -> bool:  # fmt: skip
+    """Whether a program's columns of the matrices fit beside what they multiply, and make no long code."""
+    whole = [(power(read), out) for read, out in tiles]
+    taken = sum(read * out for read, out in whole) + rows * sum(map(power, _operands(written, sizes)))
+    return taken * dtype.itemsize <= card.chip and unrolled(rows, whole, warps, dtype) <= UNROLLED
+
+
+def _operands(written: Written, sizes: Mapping[str, int]) -> list[int]:
+    """The sizes of what is multiplied."""
+    return [d.evaluate(sizes) for room, d in written.rooms if room.startswith((".room", ".next"))]
+
+
+def _depth(rows: int, tiles: list[tuple[int, int]], dtype: torch.dtype, card: Card) -> int:
+    """Units read at a time: so many that what is on its way fits, and its products are no longer a piece of
+    code than where matrices are held."""
     each = (rows * len(tiles) + sum(out for _, out in tiles)) * dtype.itemsize * AHEAD
     longest = max(LEAST, power(max(read for read, _ in tiles)))
-    return max(LEAST, min(128, longest, 1 << max(0, (PIECES // each).bit_length() - 1)))
+    most = 256 // dtype.itemsize
+    return max(LEAST, min(most, longest, 1 << max(0, (int(PIECES * card.chip) // each).bit_length() - 1)))
 
 
 def _step(
@@ -130,10 +143,12 @@ def _step(
 ) -> float:
     """Microseconds of a step."""
     assert written.stages is not None
-    operands = sum(d.evaluate(sizes) for room, d in written.rooms if room.startswith((".room", ".next")))
-    read = rows * operands + (0 if program.held else sum(read * out for read, out in tiles))
-    flops = 2 * rows * sum(read * out for read, out in tiles)
-    return written.stages.meetings * pace.meet + _on_one(read * dtype.itemsize, flops, dtype, pace)
+    matrices = sum(read * out for read, out in tiles)
+    read = rows * sum(_operands(written, sizes)) + (0 if program.held else matrices)
+    parts = [d for room, d in written.rooms if room.startswith(".part")]
+    swept = rows * sum(d.evaluate(sizes) for d in (*written.swept, *parts)) * max(4, dtype.itemsize)
+    flops = 2 * rows * matrices
+    return written.stages.meetings * pace.meet + _on_one(read * dtype.itemsize + swept, flops, dtype, pace)
 
 
 def _on_one(read: int, flops: int, dtype: torch.dtype, pace: Pace) -> float:

@@ -19,11 +19,14 @@ from cellwright.compiler.places import Routine, width
 # What programs tell each other is read past the first cache, which knows nothing of the others' stores.
 FRESH = 'cache_modifier=".cg"'
 TURN, OTHER = "(turn * B + rows)", "(other * B + rows)"
+# One number of every program.
+SHARES = Dim.parse("SHARES")
 
 
 class JointBody(Body):
     """Texts of one routine by stage. `fetched`: the lines that read a leaf; `reads_in`: the values whose
-    names a stage's text has; `rooms`: the arrays that values are laid in."""
+    names a stage's text has; `rooms`: the arrays that values are laid in; `swept`: the rows that every
+    program reads whole for a sum; `counted`: the sizes of which programs know how many units are whose."""
 
     def __init__(self, routine: Routine, widths: dict[str, Dim], held: bool, stages: Stages) -> None:
         self.stages = stages
@@ -33,6 +36,8 @@ class JointBody(Body):
         self._names_in: dict[int, frozenset[int]] = {}
         self._multiplied: set[int] = set()
         self._moved = 0
+        self.swept: list[Dim] = []
+        self.counted: dict[Dim, None] = {}
         super().__init__(routine, widths, None, held)
         # What is carried lies there already.
         self.own_laid = {
@@ -113,6 +118,10 @@ class JointBody(Body):
         if node.op not in REDUCTIONS:
             super()._operation(k)
             return
+        if k in self.stages.parts:
+            self._in_parts(k)
+            self.text[k], self.form[k] = self.names[k], Form(True, None)
+            return
         (o,), name = reads(node.op, node.operands), self.names[k]
         neutral, shape = REDUCTIONS[node.op]
         dim = self.size(o)
@@ -130,7 +139,36 @@ class JointBody(Body):
             *(f"    {line}" for line in found),
             f"    {name} = {total}",
         ]
+        self.swept += [dim] * sum("tl.load(" in line for line in found)
         self.text[k], self.form[k] = name, Form(True, None)
+
+    def _in_parts(self, k: int) -> None:
+        """A program's part of a sum, which it lays before all meet; after that, the sum of all parts."""
+        node, name, mean = self.nodes[k], self.names[k], self.stages.parts[k]
+        (o,) = reads(node.op, node.operands) if mean is None else reads("mean", self.nodes[mean].operands)
+        dim, before = self.size(o), self.stages.level[o]
+        assert dim is not None
+        self.took(before, o)
+        word, (neutral, whole), lines = self.dim(dim), REDUCTIONS[node.op], self.in_stage[before]
+        fold = REDUCTIONS["max" if node.op == "max" else "sum"][1]
+        found, parts = f"tl.where(in_{word}, {self.full(o, dim)}, {neutral})", f"parts_{name}"
+        each = ""
+        if k in self.stages.parts.values():
+            # Others are about this mean: a part is the mean of so many.
+            self.counted.setdefault(dim)
+            each, parts = f" / own_{word}", f"{parts} * count_{word}"
+        elif mean is not None:
+            about = self.names[mean]
+            lines.append(f"off_{name} = tl.where(in_{word}, {self.full(o, dim)} - part_{about}, 0.0)")
+            found, off = f"off_{name} * off_{name}", f"(parts_{about} - {about})"
+            parts = f"{parts} + count_{word} * {off} * {off}"
+        room = self.made(f".part {name}", SHARES)
+        own, others = (self.address(room, TURN, None, cols=which) for which in ("group", "others"))
+        lines.append(f"part_{name} = {fold.format(found, '')}{each}")
+        lines.append(f"tl.store({own}, part_{name}, here)")
+        inside = "here & (others < SHARES)"
+        self.lines.append(f"parts_{name} = tl.load({others}, {inside}, {neutral}, {FRESH})")
+        self.lines.append(f"{name} = {whole.format(parts, size_text(dim))}")
 
     def _arranged(self, node: Node) -> str:
         (out,) = node.shape
@@ -202,8 +240,8 @@ class JointBody(Body):
             text = self._laid(self.room(k, held), cols, inside) + kind
             lines = [f"{name} = {text}"]
             if place is not None and place.kind == "previous":
-                fresh = self.address(f".fresh {place.array}", "rows", None)
-                fresh = f"tl.load({fresh} + {cols}, real & {inside}, 0){kind}"
+                fresh = self.address(f".fresh {place.array}", "rows", None, cols=cols)
+                fresh = f"tl.load({fresh}, real & {inside}, 0){kind}"
                 lines += ["if RESETS:", f"    {name} = tl.where(anew, {fresh}, {name})"]
             return lines
         assert place is not None, f"nobody laid {self.names[k]}"
@@ -211,11 +249,11 @@ class JointBody(Body):
             return [*self.before(place.array, name, None, (cols, inside)), f"{name} = {name}{kind}"]
         if place.kind == "fixed":
             return [f"{name} = tl.load({self.array(place.array)} + {cols}, {inside}, 0){kind}"]
-        address = self.address(place.array, "at", None, place.offset)
-        return [f"{name} = tl.load({address} + {cols}, real & {inside}, 0){kind}"]
+        address = self.address(place.array, "at", None, place.offset, cols)
+        return [f"{name} = tl.load({address}, real & {inside}, 0){kind}"]
 
     def _laid(self, room: str, cols: str, inside: str) -> str:
-        return f"tl.load({self.address(room, TURN, None)} + {cols}, here & {inside}, 0, {FRESH})"
+        return f"tl.load({self.address(room, TURN, None, cols=cols)}, here & {inside}, 0, {FRESH})"
 
     def _product(self, k: int) -> str:
         """All products of a stage are done side by side, when its first is written."""

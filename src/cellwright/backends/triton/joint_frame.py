@@ -18,7 +18,7 @@ from cellwright.compiler.places import width
 
 FLAGS = (
     *("ROWS", "SHARES", "REAL", "HELD", "DOT", "PRECISION", "RAGGED", "RESETS", "KEEP"),
-    *("DEPTH", "WIDE", "AHEAD", "APART"),
+    *("DEPTH", "WIDE", "AHEAD", "PARTS", "APART"),
 )
 NUMBERS = ("T", "B", "FIRST", "COUNT", "BLOCK")
 
@@ -85,8 +85,8 @@ class JointFrame:
             dim, level = body.size(k), self.stages.level[k]
             before.append(f"sum_{n} = {self._zero(dim)}")
             self.stored[level].append(f"sum_{n} += {self._real(k)}")
-            column = " + tl.zeros([1, 1], tl.int32)" if dim is None else ""
-            address = body.address(".totals", "block", dim, offset) + column
+            column = "tl.zeros([1, 1], tl.int32)" if dim is None else ""
+            address = body.address(".totals", "block", dim, offset, column)
             inside = (
                 f"in_{body.dim(dim)}" if dim is not None else "(tl.full([1, 1], 1, tl.int1) & (group == 0))"
             )
@@ -206,7 +206,7 @@ class JointFrame:
         whole = [
             step,
             "turn, other = n % 2, (n + 1) % 2",
-            "at = step * B + rows",
+            "at = step * batch + rows",
             "real = step < length",
             "if RESETS:",
             f"{TAB}anew = tl.load(resets_ptr + at, real, 0) != 0",
@@ -231,16 +231,21 @@ class JointFrame:
             tuple(body.tiles),
             tuple(body.rooms.items()),
             frozenset(body.functions | {"meet"}),
+            tuple(body.stepped),
             self.stages,
+            tuple(body.swept),
         )
 
     def _columns(self) -> list[str]:
         """The program's rows and units."""
         lines = [
-            "block = tl.program_id(0) + BLOCK",
-            "rows = block.to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]",
+            # Steps times sequences may be more than 2^31.
+            "batch = tl.cast(B, tl.int64)",
+            "block = (tl.program_id(0) + BLOCK).to(tl.int64)",
+            "rows = block * ROWS + tl.arange(0, ROWS)[:, None]",
             "here = rows < B",
             "group = tl.program_id(1)",
+            *(["others = tl.arange(0, PARTS)[None, :]"] if self.stages.parts else []),
             "if RAGGED:",
             f"{TAB}length = tl.load(lengths_ptr + rows, here, 0)",
             "else:",
@@ -253,6 +258,9 @@ class JointFrame:
                 f"in_{w} = (slot < S_{w}) & (cols_{w} < {size_text(dim)})",
                 f"at_{w} = here & in_{w}",
             ]
+            if dim in self.body.counted:
+                count = f"tl.minimum(tl.maximum({size_text(dim)} - {{}} * S_{w}, {{}}), S_{w}).to(REAL)"
+                lines.append(f"own_{w}, count_{w} = {count.format('group', 1)}, {count.format('others', 0)}")
         for dim in self.body.deep:
             w = dim_word(dim)
             lines += [f"deep_{w} = tl.arange(0, W_{w})[:, None]", f"along_{w} = tl.arange(0, W_{w})[None, :]"]

@@ -11,8 +11,11 @@ from torch import Tensor
 from cellwright.backends.triton.emit import Program
 from cellwright.backends.triton.frame import Written
 from cellwright.backends.triton.joint import AHEAD, Joint
+from cellwright.backends.triton.sizes import power
 from cellwright.compiler.dims import Dim
 
+# Steps of one launch: programs count their meetings in 32 bits, and nobody can end a launch.
+STEPS = 1 << 16
 # grid, arguments, warps, turns of a loop at once, whether all programs must be on the card at once
 Start = Callable[[tuple[int, int, int], dict[str, Any], int, int, bool], None]
 
@@ -49,6 +52,7 @@ def constants(joint: Joint) -> dict[str, Any]:
     """What a layout tells a kernel."""
     found: dict[str, Any] = {
         "ROWS": joint.rows, "SHARES": joint.shares, "DEPTH": joint.depth, "WIDE": joint.wide, "AHEAD": AHEAD,
+        "PARTS": power(joint.shares),
     }  # fmt: skip
     for letter, values in (("S", joint.units), ("P", joint.pads), ("W", joint.wholes)):
         found |= {f"{letter}_{w}": size for w, size in values.items()}
@@ -69,16 +73,15 @@ def run(
     other."""
     assert written.stages is not None
     stages, blocks = range(written.stages.count), -(-batch // joint.rows)
-    met = torch.zeros(blocks, dtype=torch.int32, device=like.device)
-    whole = arguments | {"met_ptr": met, "T": steps, "B": batch, "APART": apart}
-    for grid, first, count, block, now in _launches(joint, steps, blocks, stages, apart):
-        does = {f"DO_{stage}": stage in now for stage in stages}
-        start(
-            grid, whole | does | {"FIRST": first, "COUNT": count, "BLOCK": block}, joint.warps, 3, not apart
-        )
+    whole = arguments | {"T": steps, "B": batch, "APART": apart}
+    for grid, first, count, block, now in launches(joint, steps, blocks, stages, apart):
+        own: dict[str, Any] = {f"DO_{stage}": stage in now for stage in stages}
+        own |= {"FIRST": first, "COUNT": count, "BLOCK": block}
+        own["met_ptr"] = torch.zeros(blocks, dtype=torch.int32, device=like.device)
+        start(grid, whole | own, joint.warps, 3, not apart)
 
 
-def _launches(
+def launches(
     joint: Joint, steps: int, blocks: int, stages: range, apart: bool
 ) -> Iterator[tuple[tuple[int, int, int], int, int, int, range]]:
     """Grid, first step, steps, first row block, stages of each launch. Programs that wait for each other are
@@ -88,5 +91,7 @@ def _launches(
             for stage in stages:
                 yield (blocks, joint.shares, 1), step, 1, 0, range(stage, stage + 1)
         return
-    for block in range(0, blocks, joint.blocks):
-        yield (min(joint.blocks, blocks - block), joint.shares, 1), 0, steps, block, stages
+    for first in range(0, steps, STEPS):
+        for block in range(0, blocks, joint.blocks):
+            grid = (min(joint.blocks, blocks - block), joint.shares, 1)
+            yield grid, first, min(STEPS, steps - first), block, stages

@@ -24,14 +24,19 @@ from cellwright.backends.triton import joint_launch, scan
 from cellwright.backends.triton.emit import Program, emit
 from cellwright.backends.triton.joint import Joint
 from cellwright.backends.triton.names import field, word
-from cellwright.backends.triton.sizes import layout
+from cellwright.backends.triton.sizes import layout, on_chip, threads
 from cellwright.backends.triton.source import interpreted, module
 from cellwright.compiler.graph import Graph, Node
 from cellwright.compiler.places import FeedBlock
 
 
 class KernelError(Exception):
-    """A bare fact: why a kernel could not be launched, and where its text is."""
+    """A bare fact: why a kernel could not be launched, and where its text is. `room`: it asks for more of a
+    processor than there is, so that a smaller one of the same cell may still run."""
+
+    def __init__(self, said: str, room: bool = False) -> None:
+        super().__init__(said)
+        self.room = room
 
 
 class Kernel:
@@ -45,11 +50,11 @@ class Kernel:
         self.states = [n.name for n in hoisted.step.states]
         self.feeds = [f.name for f in hoisted.feeds]
         # Why it is not tried again, by type and sizes.
-        self.failed: dict[tuple[torch.dtype, tuple[int, ...]], str] = {}
+        self.failed: dict[tuple[torch.dtype, tuple[int, ...]], KernelError] = {}
 
     def give_up(self, how: How, fact: KernelError) -> None:
         """Say once that the reference takes over: everything still works, more slowly."""
-        self.failed[(how.dtype, tuple(how.sizes.values()))] = str(fact)
+        self.failed[(how.dtype, tuple(how.sizes.values()))] = fact
         warnings.warn(f"cellwright runs `{self.graph.name}` without its GPU kernel: {fact}", stacklevel=5)
 
     @property
@@ -102,13 +107,20 @@ def how_of(
     timed = given.operands[0] if given.operands else given.inputs[0]
     steps, batch = timed.shape[:2]
     parts, span = scan.parts(k.program, sizes, steps, batch, timed.device)
-    single = timed.dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest"
+    single = timed.dtype == torch.float32 and _tf32_is_allowed()
     # Three products of tf32 parts leave an error of 2^-22; one in plain float32 has no tensor cores and,
     # unrolled, takes the compiler half a minute at 64 units.
     precision = "tf32" if single else "ieee" if interpreted() else "tf32x3"
     held = half if half is not None and timed.dtype == torch.float32 else timed.dtype
     found = widths(k.program.base, sizes)
     return How(sizes, found, timed.dtype, held, precision, steps, batch, parts, span, joint)
+
+
+def _tf32_is_allowed() -> bool:
+    """Whether torch's own products of float32 on a card may be one of tf32. Its older setting cannot be read
+    any more where the newer one (torch 2.9) was used."""
+    newer = getattr(torch.backends.cuda.matmul, "fp32_precision", None)
+    return torch.get_float32_matmul_precision() != "highest" if newer is None else newer == "tf32"
 
 
 @dataclass(frozen=True)
@@ -301,9 +313,10 @@ def _run(
     arguments |= {"ROWS": made.rows, "SHARE": made.share, "DEPTH": made.depth, "STEPS": how.span}
     arguments |= {"T": how.steps, "B": how.batch}
     grid = (-(-how.batch // made.rows), made.shares, how.parts)
+    warps, stages = threads(k.program, name, how.sizes, made, how.held, on_chip(none.device))
     # Triton launches on the current device, which need not be the tensors'.
     with torch.cuda.device_of(none):  # type: ignore[no-untyped-call]
-        start(getattr(k.module, name), grid, arguments, made.warps, made.stages)
+        start(getattr(k.module, name), grid, arguments, warps, stages)
 
 
 def _run_joint(
@@ -312,7 +325,8 @@ def _run_joint(
     """The same where programs share the units; in the interpreter, one after the other, none may wait."""
     assert how.joint is not None
     written, made, like = k.program.kernels[name], how.joint[name], given.starts[0]
-    own = joint_launch.rooms(written, arrays, like, (how.held, how.real), how.batch, how.sizes)
+    sizes = {**how.sizes, "SHARES": made.shares}
+    own = joint_launch.rooms(written, arrays, like, (how.held, how.real), how.batch, sizes)
     arguments = _arguments(k, name, {**arrays, **own}, given, how) | joint_launch.constants(made)
     launched = partial(start, getattr(k.module, name))
     with torch.cuda.device_of(like):  # type: ignore[no-untyped-call]
@@ -327,12 +341,14 @@ def _arguments(k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given,
     import triton.language as tl  # the one import of Triton but the emitted text's
 
     none = given.starts[0]
+    pointers = {f"{field(a)}_ptr": _aligned(arrays.get(a, none)) for a in k.program.kernels[name].arrays}
     held, narrow = _TYPES[how.held], how.held in (torch.float16, torch.bfloat16)
     resets = none if given.resets is None else given.resets.contiguous().view(torch.uint8)
     return {
-        **{f"{field(a)}_ptr": arrays.get(a, none) for a in k.program.kernels[name].arrays},
+        **pointers,
         **{letter: how.sizes[letter] for letter in k.program.base.letters},
-        "lengths_ptr": none if given.lengths is None else given.lengths, "resets_ptr": resets,
+        "lengths_ptr": _aligned(none if given.lengths is None else given.lengths),
+        "resets_ptr": _aligned(resets),
         "REAL": tl.float64 if how.dtype == torch.float64 else tl.float32,
         "HELD": getattr(tl, held),
         # The interpreter multiplies the bits of 16-bit numbers.
@@ -340,6 +356,13 @@ def _arguments(k: Kernel, name: str, arrays: Mapping[str, Tensor], given: Given,
         "PRECISION": how.precision,
         "RAGGED": given.lengths is not None, "RESETS": given.resets is not None,
     }  # fmt: skip
+
+
+def _aligned(v: Tensor) -> Tensor:
+    """A tensor as it is, or copied to where a new one would lie. Triton compiles a kernel anew for every
+    pattern of addresses that are multiples of 16, and views of packed weights begin anywhere. What a kernel
+    writes is new."""
+    return v if v.data_ptr() % 16 == 0 else v.clone()
 
 
 def start(
@@ -362,7 +385,8 @@ def start(
         # Triton's compiler, ptxas and the driver raise errors of many kinds.
         said = next((line for line in reversed(str(fact).splitlines()) if line.strip()), repr(fact))
         file = kernel.fn.__code__.co_filename
-        raise KernelError(f"its kernel does not run ({file}): {said.strip()}") from fact
+        room = type(fact).__name__ == "OutOfResources"
+        raise KernelError(f"its kernel does not run ({file}): {said.strip()}", room) from fact
 
 
 _TYPES = {

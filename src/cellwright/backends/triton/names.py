@@ -15,11 +15,11 @@ _TEXT = """
     T B STEPS ROWS SHARE REAL HELD DOT PRECISION RAGGED RESETS KEEP ENDS SCANNED DEPTH
     tl triton rows here group part begin end step at real length anew ends slot slot_of factor n dy
     deep along piece tile first inside shifted range
-    FIRST COUNT BLOCK SHARES APART WIDE AHEAD block turn other met meet there
+    FIRST COUNT BLOCK SHARES APART WIDE AHEAD block turn other met meet there others PARTS batch
 """
 _OWN = frozenset(_TEXT.split())
 _OURS = re.compile(
-    r"(cols|in|deep|along|at|now|carry|sum|P|S|W|DO|keep|end)_"
+    r"(cols|in|deep|along|at|now|carry|sum|own|count|part|parts|off|P|S|W|DO|keep|end)_"
     r"|.*_(ptr|held|piece|now|T|\d|at_\d+|last|fresh|next|prev|given|left)$|v\d+$|[A-Z]$"
 )
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cellwright.backends.cpu.toolchain import _usable as usable
 from cellwright.backends.cpu.toolchain import cache_folder
-from cellwright.backends.triton import card
+from cellwright.backends.triton import sizes
 from cellwright.backends.triton.joint import ASSUMED, Card, Pace
 from cellwright.backends.triton.launch import KernelError, start
 from cellwright.backends.triton.scan import processors
@@ -72,7 +72,7 @@ def multiplies(data_ptr, out_ptr, COUNT):
 def card_of(device: torch.device) -> Card:
     """What is known of a card; of the interpreter what an H100 would be."""
     if device.type != "cuda":
-        return Card(132, card.on_chip(device), ASSUMED)
+        return Card(132, sizes.on_chip(device), ASSUMED)
     index = device.index if device.index is not None else torch.cuda.current_device()
     return _card(index)
 
@@ -80,7 +80,7 @@ def card_of(device: torch.device) -> Card:
 @lru_cache(maxsize=16)
 def _card(index: int) -> Card:
     device = torch.device("cuda", index)
-    return Card(processors(device), card.on_chip(device), _pace(device))
+    return Card(processors(device), sizes.on_chip(device), _pace(device))
 
 
 def _pace(device: torch.device) -> Pace:

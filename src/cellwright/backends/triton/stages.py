@@ -1,14 +1,15 @@
 """Where programs that share a step's units must meet: its stages. Floor 2.
 
-A program has some of the units of every vector. What reads the others' (a product, a sum over a row, a
-rearrangement) reads them from memory, where every program has laid its own before all met: one stage ends.
-Sums and rearrangements compute their operand anew from what was laid before, where that saves a meeting.
-Refuses running sums.
+A program has some of the units of every vector. What reads the others' (a product, a rearrangement) reads
+them from memory, where every program has laid its own before all met: one stage ends. Of a sum over a row
+every program lays its part, one number; or reads the whole row, where that saves a meeting. Rearrangements,
+and such sums, compute their operand anew from what was laid before, where that saves one. Refuses running
+sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cellwright.backends.triton.table import ALONG, ARRANGE, POINTWISE, PRODUCTS, REDUCTIONS
@@ -23,13 +24,15 @@ LONGEST = 8
 @dataclass(frozen=True)
 class Stages:
     """The stage of every value; the values laid in memory, for products (in their type) and for the rest;
-    the values computed anew; whether all meet between two steps; the values that are computed at
-    all; the number of stages."""
+    the values computed anew; the sums over a row that are taken in parts, with the mean that a variance is
+    about (else None); whether all meet between two steps; the values that are computed at all; the number of
+    stages."""
 
     level: dict[int, int]
     multiplied: frozenset[int]
     laid: frozenset[int]
     anew: frozenset[int]
+    parts: Mapping[int, int | None]
     wrap: bool
     own: frozenset[int]
     count: int
@@ -54,7 +57,9 @@ def stages_of(routine: Routine) -> Stages | str:
     """
     if any(routine.nodes[k].op in ALONG for k in read_by(routine.nodes, _roots(routine))):
         return "a running sum needs a whole row"
-    return _Stager(routine).run()
+    # What saves a meeting here may cost one there, or between two steps: the first of the best.
+    ways = [(in_parts, anew) for in_parts in (True, False) for anew in (False, True)]
+    return min((_Stager(routine, *way).run() for way in ways), key=lambda found: found.meetings)
 
 
 def _roots(routine: Routine) -> list[int]:
@@ -62,14 +67,16 @@ def _roots(routine: Routine) -> list[int]:
 
 
 class _Stager:
-    """The work of `stages_of`."""
+    """The work of `stages_of`. `in_parts`: all sums over a row are, not only where that costs no meeting;
+    `compute`: what was laid before may be computed anew."""
 
-    def __init__(self, routine: Routine) -> None:
-        self.routine, self.nodes = routine, routine.nodes
+    def __init__(self, routine: Routine, in_parts: bool, compute: bool) -> None:
+        self.routine, self.nodes, self.in_parts, self.compute = routine, routine.nodes, in_parts, compute
         self.level: dict[int, int] = {}
         self.multiplied: set[int] = set()
         self.laid: set[int] = set()
         self.anew: set[int] = set()
+        self.parts: dict[int, int | None] = {}
         self.wrap = False
         self._row: dict[int, int] = {}
         self._chains: dict[int, frozenset[int]] = {}
@@ -81,7 +88,8 @@ class _Stager:
         own = self._own(roots)
         count = 1 + max((self.level[k] for k in own), default=0)
         multiplied, laid, anew = (frozenset(s) for s in (self.multiplied, self.laid, self.anew))
-        return Stages(self.level, multiplied, laid, anew, self.wrap, own, count)
+        parts = {k: mean for k, mean in self.parts.items() if k in own}
+        return Stages(self.level, multiplied, laid, anew, parts, self.wrap, own, count)
 
     def _level(self, k: int) -> int:
         node = self.nodes[k]
@@ -92,7 +100,36 @@ class _Stager:
             return max((self.level[o] for o in operands), default=0)
         if node.op in PRODUCTS:
             return max(self._whole_level(o) for o in node.operands[1::2])
+        if node.op in REDUCTIONS:
+            return self._sum_level(k)
         return max(self._row_level(o) for o in operands)
+
+    def _sum_level(self, k: int) -> int:
+        """The stage in which all parts of a sum are there, or the whole row is."""
+        (o,) = reads(self.nodes[k].op, self.nodes[k].operands)
+        mean = self._variance_of(k)
+        parts = 1 + self.level[o if mean is None else self._operand(mean)]
+        if not self.in_parts and self._row_level(o) < parts:
+            return self._row_level(o)
+        self.parts[k] = mean
+        return parts
+
+    def _operand(self, k: int) -> int:
+        (o,) = reads(self.nodes[k].op, self.nodes[k].operands)
+        return o
+
+    def _variance_of(self, k: int) -> int | None:
+        """m, where k is the sum of (v - m)^2 over a row and m the mean of v, itself in parts: then the parts
+        of both can be told at once (Chan, Golub and LeVeque 1979)."""
+        square = self.nodes[self._operand(k)]
+        if square.op != "mul" or square.operands[0] != square.operands[1] or self.nodes[k].op == "max":
+            return None
+        centred = self.nodes[square.operands[0]]
+        if centred.op != "sub":
+            return None
+        v, m = centred.operands
+        of_v = self.nodes[m].op == "mean" and self._operand(m) == v
+        return m if of_v and m in self.parts else None
 
     def _whole_level(self, o: int) -> int:
         """The stage from which a value's units can be read by all."""
@@ -120,7 +157,9 @@ class _Stager:
 
     def _is_anew(self, o: int) -> bool:
         """Whether a value is computed anew: it is short, and one meeting less is needed."""
-        short = self.nodes[o].op in POINTWISE and len(self._chain(o)) <= LONGEST
+        if not self.compute or self.nodes[o].op not in POINTWISE:
+            return False
+        short = len(self._chain(o)) <= LONGEST
         return short and self._anew_level(o) < self._whole_level(o)
 
     def _chain(self, o: int) -> frozenset[int]:
@@ -150,6 +189,9 @@ class _Stager:
                 todo += operands
             elif node.op in PRODUCTS:
                 todo += [o for o in node.operands[1::2] if self._lay(o, self.multiplied)]
+            elif k in self.parts:
+                mean = self.parts[k]
+                todo += [operands[0]] if mean is None else [mean, self._operand(mean)]
             elif node.op in (*REDUCTIONS, *ARRANGE):
                 for o in operands:
                     self._lay_row(o, todo)
