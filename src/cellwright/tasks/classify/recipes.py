@@ -19,7 +19,7 @@ _SITES = {
     "embedding_dropout": 0.1,
     "word_dropout": 0.05,
 }
-# Some thousands of short texts: a schedule that ends, chosen on held-out parts of trec's and sst's training files.
+# Thousands of short texts: a schedule that ends, chosen on held-out parts of trec's and sst's training files.
 _TEXTS = {"units": 64, "epochs": 6, "patience": 0}
 
 RECIPES: Mapping[str, Mapping[str, object]] = {"sites": _SITES, "texts": _TEXTS}
