@@ -18,6 +18,7 @@ from cellwright.page.shell import scroll
 MOST_LABELS = 20
 MOST_PAIRS = 20
 HOT = 0.55
+FAINT = 0.005  # a share below is drawn as nothing
 LONGEST = 400
 
 
@@ -70,6 +71,13 @@ def strength(share: float) -> float:
     (0.0, 0.4, 1.0)
     """
     return 0.8 * share if share <= HOT else 1 - 0.35 * (1 - share)
+
+
+def share_cell(value: float) -> Markup:
+    """A cell with a share of attention, coloured by it."""
+    look = "zero" if value < FAINT else "hot" if value > HOT else None
+    shown = number(value, 2) if value >= FAINT else ""
+    return el("td", shown, class_=look, style=f"--share:{strength(value):.3f}")
 
 
 def _pairs(labels: list[str], matrix: list[list[int]]) -> Markup:

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cellwright.page.markup import Markup, el
-from cellwright.page.numbers import number
 from cellwright.page.shell import scroll
-from cellwright.tasks.report.classes import strength
+from cellwright.tasks.report.classes import share_cell
 
 
 def looked_at(data: Sequence[Mapping[str, Any]]) -> Markup:
@@ -35,7 +34,7 @@ def _one(one: Mapping[str, Any]) -> Markup:
         el(
             "tr",
             el("th", fact, scope="row", dir="auto"),
-            [el("td", number(row[k], 2), style=f"--share:{strength(float(row[k])):.3f}") for row in looks],
+            [share_cell(float(row[k])) for row in looks],
         )
         for k, fact in enumerate(facts)
     ]

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cellwright.page.markup import Markup, el
-from cellwright.page.numbers import number
 from cellwright.page.shell import scroll
-from cellwright.tasks.report.classes import HOT, strength
+from cellwright.tasks.report.classes import share_cell
 
 HEADS = ("it reads", "it should write", "it writes")
-FAINT = 0.005  # a share below is drawn as nothing
 
 
 def translations(data: Sequence[Mapping[str, Any]]) -> Markup:
@@ -53,16 +51,10 @@ def _map(one: Mapping[str, Any]) -> Markup:
         raise ValueError("the weights do not fit the pieces")
     head = el("tr", el("td"), [el("th", piece, scope="col", dir="auto") for piece in read])
     body = [
-        el("tr", el("th", piece, scope="row", dir="auto"), [_share(value) for value in row])
+        el("tr", el("th", piece, scope="row", dir="auto"), [share_cell(value) for value in row])
         for piece, row in zip(said, weights, strict=True)
     ]
     return el("table", el("thead", head), el("tbody", body), class_="matrix")
-
-
-def _share(value: float) -> Markup:
-    look = "zero" if value < FAINT else "hot" if value > HOT else None
-    shown = number(value, 2) if value >= FAINT else ""
-    return el("td", shown, class_=look, style=f"--share:{strength(value):.3f}")
 
 
 def _all(wanted: Any) -> str:
