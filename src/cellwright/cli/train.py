@@ -40,7 +40,7 @@ NEXT = {
 }
 
 RECIPE = (
-    "settings that go together (classify: sites; generate: awd, tied, zaremba; tag: residues); "
+    "settings that go together (classify: sites, texts; generate: awd, tied, zaremba; tag: residues); "
     "what is given beside them wins"
 )
 
