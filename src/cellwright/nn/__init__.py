@@ -11,6 +11,7 @@ from cellwright.nn.dropin import GRU, LSTM, RNN
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
 from cellwright.nn.layer import Layer
 from cellwright.nn.learned_start import LearnedStart
+from cellwright.nn.linear_cross_entropy import linear_cross_entropy
 from cellwright.nn.part import Around, Begin, Inside, OnWeights, Part
 from cellwright.nn.recurrent import Recurrent
 from cellwright.nn.tie import tie
@@ -44,5 +45,6 @@ __all__ = [
     "Zoneout",
     "carry_state",
     "convert",
+    "linear_cross_entropy",
     "tie",
 ]

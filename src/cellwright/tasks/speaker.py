@@ -11,12 +11,12 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn.attention import Memory
 from cellwright.nn.decoder import Decoder
 from cellwright.nn.frame import States
+from cellwright.nn.linear_cross_entropy import linear_cross_entropy
 from cellwright.tasks.networks import PAD, Embedding
 from cellwright.tasks.pieces import BEGIN
 
@@ -92,7 +92,13 @@ class Speaker(nn.Module):
         y = self.decoder(self.embedding(_shifted(wanted)), memory).y
         real = wanted != PAD
         # Rows of padding go before the softmax, which is the largest product of all.
-        return cross_entropy(self.head(self.dropout(y[real])), wanted[real], label_smoothing=smoothing)
+        return linear_cross_entropy(
+            self.dropout(y[real]),
+            self.head.weight,
+            wanted[real],
+            linear_bias=self.head.bias,
+            label_smoothing=smoothing,
+        )
 
     def weights(self, memory: Memory, said: Tensor) -> Tensor:
         """Where attention lay for each token of `said` [T, B]: [T, B, S]."""

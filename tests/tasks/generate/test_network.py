@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, linear
 
 import cellwright as cw
 from cellwright.errors import SettingError
-from cellwright.tasks.generate import network as network_of
-from cellwright.tasks.generate.network import Drops, LanguageModel, softmax_nats
+from cellwright.tasks.generate.network import Drops, LanguageModel
 from cellwright.tasks.generate.task import Generator
 
 TOKENS = torch.randint(0, 9, (6, 4), generator=torch.Generator().manual_seed(1))
@@ -102,44 +99,3 @@ def test_an_unknown_recipe_is_refused() -> None:
         Generator.recipe("awl")
     with pytest.raises(SettingError, match="expected none for this task"):
         cw.Forecaster.recipe("awd")
-
-
-def wide(rows: int = 37, size: int = 50) -> tuple[torch.Tensor, ...]:
-    random = np.random.default_rng(2)
-    x, w, b = (torch.tensor(random.normal(size=shape)) for shape in ((rows, 6), (size, 6), (size,)))
-    return (
-        x.requires_grad_(),
-        w.requires_grad_(),
-        b.requires_grad_(),
-        torch.tensor(random.integers(0, size, rows)),
-    )
-
-
-@pytest.mark.parametrize("room", [1, 50, 170, 36 * 50, 37 * 50])
-def test_a_softmax_in_slices_is_the_softmax(room: int) -> None:
-    x, w, b, targets = wide()
-    plain = cross_entropy(linear(x, w, b), targets)
-    sliced = softmax_nats(x, w, b, targets, room=room)
-    torch.testing.assert_close(sliced, plain)
-    slopes = [torch.autograd.grad(3 * value, (x, w, b)) for value in (sliced, plain)]
-    for one, other in zip(*slopes, strict=True):
-        torch.testing.assert_close(one, other)
-        assert other.abs().max() > 1e-3
-    with torch.no_grad():
-        torch.testing.assert_close(softmax_nats(x, w, b, targets, room=room), plain)
-
-
-def test_a_softmax_in_slices_never_makes_more_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[int] = []
-
-    def counted(*operands: torch.Tensor) -> torch.Tensor:
-        logits = linear(*operands)
-        made.append(logits.numel())
-        return logits
-
-    monkeypatch.setattr(network_of, "linear", counted)
-    x, w, b, targets = wide()
-    softmax_nats(x, w, b, targets, room=200).backward()
-    with torch.no_grad():
-        softmax_nats(x, w, b, targets, room=200)
-    assert max(made) <= 200 and sum(made) == 2 * 37 * 50

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.nn.functional import cross_entropy, dropout, linear
+from torch.nn.functional import dropout
 
 from cellwright.compiler.trace import Cell
-from cellwright.nn import DropConnect, LockedDropout, Recurrent
+from cellwright.nn import DropConnect, LockedDropout, Recurrent, linear_cross_entropy
 from cellwright.nn.frame import States
 from cellwright.tasks.training.loop import State
-
-ROOM = 1 << 22  # logits that exist at one time; 16 MiB as float32
 
 
 @dataclass(frozen=True)
@@ -121,9 +117,10 @@ class LanguageModel(nn.Module):
     def nats(self, features: Tensor, targets: Tensor) -> Tensor:
         """The mean negative log probability of `targets` [...], given features [..., W].
 
-        However large the vocabulary, no more than `ROOM` logits exist at a time.
+        However large the vocabulary, never more than some logits exist at a time.
         """
-        return softmax_nats(features.flatten(0, -2), self.head.weight, self.head.bias, targets.flatten())
+        rows, head = features.flatten(0, -2), self.head
+        return linear_cross_entropy(rows, head.weight, targets.flatten(), linear_bias=head.bias)
 
 
 def _between(drops: Drops, layers: int) -> dict[str, Any]:
@@ -133,57 +130,3 @@ def _between(drops: Drops, layers: int) -> dict[str, Any]:
     if drops.locked and share:
         return {"parts": [*parts, LockedDropout([0.0, *[share] * (layers - 1)])]}
     return {"parts": parts, "dropout": share}
-
-
-def softmax_nats(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, room: int | None = None
-) -> Tensor:
-    """The mean of -log softmax(W f + b)[target] over rows, computed some rows at a time.
-
-    Args:
-        features: [N, W].
-        weight, bias: [V, W] and [V].
-        targets: [N].
-        room: logits that may exist at one time; by default `ROOM`.
-    """
-    rows = max(1, (ROOM if room is None else room) // len(weight))
-    if torch.is_grad_enabled():
-        mean: Tensor = _Sliced.apply(features, weight, bias, targets, rows)  # type: ignore[no-untyped-call]
-        return mean
-    pieces = zip(torch.split(features, rows), torch.split(targets, rows), strict=True)
-    sums = [cross_entropy(linear(f, weight, bias), t, reduction="sum") for f, t in pieces]
-    return torch.stack(sums).sum() / len(features)
-
-
-class _Sliced(torch.autograd.Function):
-    """The same mean, with its gradients taken slice by slice on the way forward: logits never pile up.
-
-    By hand it is softmax minus one at the target, over the number of rows: autograd would keep the logits and
-    make two more arrays of their size.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, rows: int
-    ) -> Tensor:
-        along: list[Tensor] = []
-        total, by_bias, by_weight = features.new_zeros(()), torch.zeros_like(bias), torch.empty_like(weight)
-        for x, wanted in zip(torch.split(features, rows), torch.split(targets, rows), strict=True):
-            logits, at = linear(x, weight, bias), wanted.unsqueeze(1)
-            logits -= logits.amax(1, keepdim=True)
-            right = logits.gather(1, at)
-            mass = logits.exp_().sum(1, keepdim=True)
-            total += (mass.log() - right).sum()
-            slope = logits.div_(mass).scatter_add_(1, at, -torch.ones_like(right))
-            by_weight.addmm_(slope.T, x, beta=1 if along else 0)
-            by_bias += slope.sum(0)
-            along.append(slope @ weight)
-        ctx.save_for_backward(torch.cat(along), by_weight, by_bias)
-        ctx.share = 1 / len(features)
-        mean: Tensor = total * ctx.share
-        return mean
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(slope * (grad * ctx.share) for slope in ctx.saved_tensors), None, None)

@@ -1,0 +1,208 @@
+// A softmax over many classes, fused with the product before it: the logits of some rows, their mean negative log
+// likelihood, and the slopes of x, weight and bias. Follows vector.h, half.h, product.h and gradient.h.
+//
+// Logits lie class by class, [classes, span] for `rows` places, so that maxima, sums and exponentials run along
+// vectors of rows. A block of classes is small enough that what is made of it is used while it is hot:
+//   first way:  z = weight x^T + bias; its place is taken by e^(z - top), top the largest of the row until now
+//   back:       slope = scale (e^(z - top) e^(top - log of the whole sum) - wanted), then its two products
+// A thread takes its share of the blocks; figures of a row and the slopes of x are summed over threads.
+struct Softmax {
+  int64_t rows, width, classes, block, threads, back, add;
+  real scale, smoothing;  // of every row; the share of the wanted probability that goes evenly to all classes
+  const real *x, *weight, *bias;
+  const int64_t* wanted;
+  const int32_t* numbers;  // 0, 1, ... block - 1
+  real *by_x, *by_weight, *by_bias;
+  real *across, *down;  // x packed for the two products
+  real *logits;         // of all classes, or without a way back of one block for each thread
+  real *figures;        // rows of `span` reals: see below
+  real *piles, *room;
+};
+// Of all threads: the logarithm of a row's sum of e^z, the sum of z, the wanted class's z. Of each thread: the largest z,
+// the sum of e^(z - largest), the sum of z, a factor. Of each block: the largest z until then.
+enum { WHOLE, EVEN, RIGHT, SHARED };
+enum { TOP, MASS, SUM, FACTOR, OWN };
+
+INLINE int64_t span_of(const Softmax& all) { return up(all.rows, L) * L; }
+INLINE int64_t blocks_of(const Softmax& all) { return up(all.classes, all.block); }
+INLINE int64_t pile_of(const Softmax& all) { return pile_size(1, all.rows, all.width); }
+INLINE int64_t room_of(const Softmax& all) { return room_size(1, all.rows, all.width) * all.block; }
+INLINE real* shared(const Softmax& all, int figure) { return all.figures + figure * span_of(all); }
+INLINE real* own(const Softmax& all, int64_t part, int figure) {
+  return all.figures + (SHARED + part * OWN + figure) * span_of(all);
+}
+INLINE real* tops_of(const Softmax& all, int64_t first) {
+  return all.figures + (SHARED + all.threads * OWN + first / all.block) * span_of(all);
+}
+
+// Reals: x packed twice, the logits, the figures, the piles, the rooms.
+extern "C" void softmax_needs(const Softmax* all, int64_t* needs) {
+  const int64_t span = span_of(*all), figures = SHARED + all->threads * OWN + blocks_of(*all);
+  needs[0] = panel_size<1>(1, all->rows, all->width);
+  needs[1] = all->back ? panel_size<1>(1, all->width, all->rows) : 0;
+  needs[2] = (all->back ? all->classes : all->threads * all->block) * span;
+  needs[3] = figures * span;
+  needs[4] = all->back ? all->threads * pile_of(*all) : 0;
+  needs[5] = all->back ? all->threads * room_of(*all) : 0;
+}
+
+// A part's blocks: f(first class, how many). On the way back the last is the first: it is still in the cache.
+template <class F> INLINE void each_block(const Softmax& all, int part, int parts, bool back, F f) {
+  const int64_t begin = blocks_of(all) * part / parts, end = blocks_of(all) * (part + 1) / parts;
+  for (int64_t k = begin; k < end; k++) {
+    const int64_t first = (back ? begin + end - 1 - k : k) * all.block, left = all.classes - first;
+    f(first, left < all.block ? left : all.block);
+  }
+}
+
+// M vectors of rows at a time keep as many exponentials under way. `top`, `mass` and `sum` go on from the block before.
+template <int M> INLINE void raise(real* z, int64_t span, int64_t count, real* top, real* mass, real* sum, real* tops) {
+  V high[M], whole[M];
+#pragma GCC unroll 8
+  for (int m = 0; m < M; m++) high[m] = load(top + m * L, All());
+  for (int64_t v = 0; v < count; v++)
+#pragma GCC unroll 8
+    for (int m = 0; m < M; m++) high[m] = maximum_(high[m], load(z + v * span + m * L, All()));
+  if (sum)
+    for (int m = 0; m < M; m++) {
+      V total = load(sum + m * L, All());
+      for (int64_t v = 0; v < count; v++) total += load(z + v * span + m * L, All());
+      store(sum + m * L, total, All());
+    }
+#pragma GCC unroll 8
+  for (int m = 0; m < M; m++) whole[m] = load(mass + m * L, All()) * exp_(load(top + m * L, All()) - high[m]);
+  for (int64_t v = 0; v < count; v++)
+#pragma GCC unroll 8
+    for (int m = 0; m < M; m++) {
+      const V one = exp_(load(z + v * span + m * L, All()) - high[m]);
+      store(z + v * span + m * L, one, All());
+      whole[m] += one;
+    }
+#pragma GCC unroll 8
+  for (int m = 0; m < M; m++) {
+    store(top + m * L, high[m], All());
+    store(tops + m * L, high[m], All());
+    store(mass + m * L, whole[m], All());
+  }
+}
+
+static void raised_of(void* data, int part, int parts) {
+  const Softmax& all = *(const Softmax*)data;
+  const int64_t span = span_of(all), widths[1] = {all.width};
+  real *const top = own(all, part, TOP), *const mass = own(all, part, MASS), *const sum = own(all, part, SUM);
+  real* const right = shared(all, RIGHT);
+  for (int64_t n = 0; n < span; n++) top[n] = -INFINITY, mass[n] = sum[n] = 0;
+  each_block(all, part, parts, false, [&](int64_t first, int64_t count) {
+    real* const z = all.logits + (all.back ? first : part * all.block) * span;
+    real* const tops = tops_of(all, first);
+    const Share share = {all.numbers, count, 0, 1, 0};
+    product_of<1>(all.across, 1, all.rows, widths, share,
+                  [&](int, int64_t v) { return all.weight + (first + v) * all.width; },
+                  [&](int64_t v, int64_t row, auto, const V* out) {
+                    store(z + v * span + row, *out + (all.bias ? all.bias[first + v] : 0), All());
+                  });
+    for (int64_t n = 0; n < all.rows; n++) {
+      const int64_t v = all.wanted[n] - first;
+      if (v >= 0 && v < count) right[n] = z[v * span + n];
+    }
+    int64_t n = 0;
+    real* const even = all.smoothing != 0 ? sum : 0;
+    for (; n + 4 * L <= span; n += 4 * L) raise<4>(z + n, span, count, top + n, mass + n, even ? even + n : 0, tops + n);
+    for (; n < span; n += L) raise<1>(z + n, span, count, top + n, mass + n, even ? even + n : 0, tops + n);
+  });
+}
+
+static void join_figures(const Softmax& all) {
+  for (int64_t n = 0; n < span_of(all); n += L) {
+    V top = splat(-INFINITY), mass = {}, sum = {};
+    for (int64_t t = 0; t < all.threads; t++) top = maximum_(top, load(own(all, t, TOP) + n, All()));
+    for (int64_t t = 0; t < all.threads; t++) {
+      const V high = load(own(all, t, TOP) + n, All());
+      // A thread without a block has no largest logit.
+      mass += load(own(all, t, MASS) + n, All()) * (high == (real)-INFINITY ? (V){} : exp_(high - top));
+      sum += load(own(all, t, SUM) + n, All());
+    }
+    store(shared(all, WHOLE) + n, top + log_(mass), All());
+    store(shared(all, EVEN) + n, sum, All());
+  }
+}
+
+// The sum over rows of -log softmax(z)[wanted], smoothed.
+static double nats_of(const Softmax& all) {
+  const double smooth = all.smoothing;
+  double nats = 0;
+  for (int64_t n = 0; n < all.rows; n++)
+    nats += shared(all, WHOLE)[n] - (1 - smooth) * shared(all, RIGHT)[n] - smooth * shared(all, EVEN)[n] / all.classes;
+  return nats;
+}
+
+// The slopes of a block's logits, in their place. Past the last row there is nothing to be read.
+static void slopes_of(const Softmax& all, real* z, int64_t first, int64_t count, real* factor) {
+  const int64_t span = span_of(all);
+  const real *const whole = shared(all, WHOLE), *const tops = tops_of(all, first);
+  const real even = all.scale * all.smoothing / (real)all.classes, wanted = all.scale * (1 - all.smoothing);
+  for (int64_t n = 0; n < span; n += L)
+    store(factor + n, exp_(load(tops + n, All()) - load(whole + n, All())) * all.scale, All());
+  for (int64_t v = 0; v < count; v++) {
+    V sum = {};
+    real* const row = z + v * span;
+    each_vector(all.rows, [&](int64_t n, auto places) {
+      const V slope = load(row + n, All()) * load(factor + n, All()) - even;
+      store(row + n, slope, All());
+      sum += only(slope, places, 0);
+    });
+    all.by_bias[first + v] = total(sum) + (all.add ? all.by_bias[first + v] : 0);
+  }
+  for (int64_t n = 0; n < all.rows; n++) {
+    const int64_t v = all.wanted[n] - first;
+    if (v < 0 || v >= count) continue;
+    z[v * span + n] -= wanted;
+    all.by_bias[first + v] -= wanted;
+  }
+}
+
+static void back_of(void* data, int part, int parts) {
+  const Softmax& all = *(const Softmax*)data;
+  const int64_t span = span_of(all), widths[1] = {all.rows};
+  real* const pile = all.piles + part * pile_of(all);
+  memset(pile, 0, pile_of(all) * sizeof(real));
+  each_block(all, part, parts, true, [&](int64_t first, int64_t count) {
+    real* const z = all.logits + first * span;
+    slopes_of(all, z, first, count, own(all, part, FACTOR));
+    const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
+    product_of<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; },
+                  [&](int64_t v, int64_t unit, auto places, const V* out) {
+                    real* const to = all.by_weight + (first + v) * all.width + unit;
+                    store(to, all.add ? load(to, places) + *out : *out, places);
+                  });
+    pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return z + v * span; },
+            [&](int64_t v) { return all.weight + (first + v) * all.width; }, pile);
+  });
+}
+
+static void join_piles(void* data, int part, int parts) {
+  const Softmax& all = *(const Softmax*)data;
+  from_piles(all.piles, pile_of(all), all.threads, 1, all.rows, all.width, all.by_x, false, part, parts);
+}
+
+static void pack_x(const Softmax& all) {
+  const real* const x[1] = {all.x};
+  const bool as_it_is[1] = {false}, turned[1] = {true};
+  pack<1>(all.across, 1, all.rows, 1, &all.width, x, as_it_is, 0, 1);
+  if (all.back) pack<1>(all.down, 1, all.width, 1, &all.rows, x, turned, 0, 1);
+}
+
+typedef void (*Run)(void (*task)(void* data, int part, int parts), void* data, int n);
+
+// The sum of nats over the rows; on the way back the slopes too.
+extern "C" double softmax(Softmax* all, Run run) {
+  pack_x(*all);
+  run(raised_of, all, (int)all->threads);
+  join_figures(*all);
+  const double nats = nats_of(*all);
+  if (all->back) {
+    run(back_of, all, (int)all->threads);
+    run(join_piles, all, (int)all->threads);
+  }
+  return nats;
+}

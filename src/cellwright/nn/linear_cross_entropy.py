@@ -1,0 +1,183 @@
+"""The cross-entropy of a linear layer's logits, of which only some exist at a time. Floor 4.
+
+With many classes - the words of a language - the last product and its softmax are most of a training step.
+On the CPU one kernel does both, forward and back; elsewhere, and without a compiler, torch does, some rows
+at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
+
+from cellwright import config
+from cellwright.backends.cpu.softmax import DTYPES, Loss, Slopes, softmax
+from cellwright.backends.cpu.toolchain import ToolchainError
+from cellwright.errors import SettingError, ShapeError
+
+ROOM = 1 << 22  # logits that exist at one time; 16 MiB as float32
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The mean of -log softmax(W x + b)[target], as torch.nn.functional's function of this name.
+
+        (1 - s) (log sum_v e^(z_v) - z_target) + s (log sum_v e^(z_v) - mean(z)),   z = W x + b
+
+    The gradients are taken on the way forward, while the logits are there; there are none of a higher order.
+
+    Args:
+        input: x, [..., I], in float32 or float64 on the CPU, any floating type elsewhere.
+        linear_weight: W, [V, I].
+        target: the right classes [...], int64, 0 to V - 1.
+        linear_bias: b, [V].
+        label_smoothing: s, the share of the wanted probability that goes evenly to all classes (Szegedy et
+            al. 2016).
+
+    Raises:
+        ShapeError: shapes or types that do not fit, no row at all, or a target that is no class.
+        SettingError: a smoothing outside 0 to 1.
+
+    >>> x, target = torch.zeros(5, 3), torch.tensor([0, 1, 2, 3, 3])
+    >>> linear_cross_entropy(x, torch.zeros(4, 3), target).exp().round(decimals=4)
+    tensor(4.)
+    """
+    _check(input, linear_weight, target, linear_bias, label_smoothing)
+    rows = input.flatten(0, -2) if input.dim() > 1 else input.unsqueeze(0)
+    given = (rows, linear_weight, linear_bias, target.flatten())
+    if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in given):
+        mean: Tensor = _Mean.apply(*given, label_smoothing)  # type: ignore[no-untyped-call]
+        return mean
+    return _mean(*given, label_smoothing, None)
+
+
+class _Mean(torch.autograd.Function):
+    """Rows, weight, bias and targets in, the mean out; its slopes wait for the way back.
+
+    The first way back takes them, so that they need no copy; a second one (`retain_graph`) makes them again.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, smoothing: float
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, bias, target)
+        ctx.smoothing, ctx.slopes = smoothing, []
+        return _mean(x, weight, bias, target, smoothing, ctx.slopes)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slopes, ctx.slopes = ctx.slopes, []
+        if not slopes:
+            x, weight, bias, target = ctx.saved_tensors
+            _mean(x, weight, bias, target, ctx.smoothing, slopes)
+        if grad.device.type != "cpu" or float(grad) != 1.0:
+            slopes = [slope.mul_(grad) for slope in slopes]
+        by_x, by_weight, by_bias = slopes
+        return by_x, by_weight, None if ctx.saved_tensors[2] is None else by_bias, None, None
+
+
+def _mean(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    smoothing: float,
+    slopes: list[Tensor] | None,
+) -> Tensor:
+    """The mean over rows [N, I]; `slopes` is filled with its gradients by x, weight and bias."""
+    count = -(-len(x) * len(weight) // ROOM)
+    rows = -(-len(x) // count)
+    pieces = list(zip(torch.split(x.detach(), rows), torch.split(target, rows), strict=True))
+    found = None if slopes is None else Slopes.like(weight)
+    loss, fixed = Loss(1 / len(x), smoothing), (weight.detach(), None if bias is None else bias.detach())
+    way = _kernel if _runs_here(x, weight, bias) else _torch
+    with torch.autocast(x.device.type, enabled=False):
+        try:
+            parts = [way(p, *fixed, t, loss, found, n > 0) for n, (p, t) in enumerate(pieces)]
+        except ToolchainError:
+            parts = [_torch(p, *fixed, t, loss, found, n > 0) for n, (p, t) in enumerate(pieces)]
+    if slopes is not None and found is not None:
+        slopes += [torch.cat([p for _, p in parts if p is not None]), found.weight, found.bias]
+    return torch.stack([nats for nats, _ in parts]).sum() * loss.scale
+
+
+def _runs_here(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether the CPU's kernel takes these."""
+    there = [v for v in (x, weight, bias) if v is not None]
+    alike = x.dtype in DTYPES and all(v.dtype == x.dtype and v.device.type == "cpu" for v in there)
+    return alike and config.read("CELLWRIGHT_BACKEND") in (None, "cpu")
+
+
+_Part = tuple[Tensor, Tensor | None]
+
+
+def _kernel(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    loss: Loss,
+    slopes: Slopes | None,
+    add: bool,
+) -> _Part:
+    """The sum of some rows' nats and their slope of x, by the kernel; the others go to `slopes`."""
+    bias = None if bias is None else bias.contiguous()
+    nats, by_x = softmax(x.contiguous(), weight.contiguous(), bias, target.contiguous(), loss, slopes, add)
+    return x.new_tensor(nats), by_x
+
+
+def _torch(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    target: Tensor,
+    loss: Loss,
+    slopes: Slopes | None,
+    add: bool,
+) -> _Part:
+    """The same by torch: softmax minus what is wanted, in the place of the logits."""
+    logits, at = linear(x.to(weight.dtype), weight, bias), target.unsqueeze(1)
+    logits -= logits.amax(1, keepdim=True)
+    right, even = (1 - loss.smoothing) * logits.gather(1, at), loss.smoothing * logits.mean(1, keepdim=True)
+    mass = logits.exp_().sum(1, keepdim=True)
+    nats = (mass.log() - right - even).sum()
+    if slopes is None:
+        return nats, None
+    slope = logits.mul_(loss.scale / mass).sub_(loss.scale * loss.smoothing / len(weight))
+    slope.scatter_add_(1, at, torch.full_like(right, -loss.scale * (1 - loss.smoothing)))
+    slopes.weight.addmm_(slope.T, x.to(weight.dtype), beta=int(add))
+    slopes.bias.copy_(slope.sum(0) + slopes.bias if add else slope.sum(0))
+    return nats, (slope @ weight).to(x.dtype)
+
+
+def _check(x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, smoothing: float) -> None:
+    if weight.dim() != 2 or x.shape[-1:] != weight.shape[1:]:
+        got = f"{list(x.shape)} and {list(weight.shape)}"
+        raise ShapeError("input and linear_weight do not fit", got=got, expected="[..., I] and [V, I]")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError("linear_bias", got=list(bias.shape), expected=[len(weight)])
+    if target.shape != x.shape[:-1] or target.dtype != torch.int64:
+        got = f"{target.dtype} {list(target.shape)}"
+        raise ShapeError("target", got=got, expected=f"torch.int64 {list(x.shape[:-1])}")
+    if target.numel() == 0:
+        raise ShapeError(
+            "there is no row to take the mean of", got=list(x.shape), fix="leave empty batches out"
+        )
+    low, high = (int(v) for v in target.aminmax())
+    if low < 0 or high >= len(weight):
+        wrong = low if low < 0 else high
+        raise ShapeError("a target is no class", got=wrong, expected=f"0 to {len(weight) - 1}")
+    if not 0 <= smoothing <= 1:
+        raise SettingError("label_smoothing", got=smoothing, expected="0 to 1")
