@@ -152,6 +152,15 @@ def test_rows_of_any_stride_and_none_of_the_batch() -> None:
     )
 
 
+def test_it_can_be_compiled_by_torch() -> None:
+    x, weight, bias, target = given(6, 5, 7)
+    whole = torch.compile(linear_cross_entropy, backend="aot_eager", fullgraph=True)
+    values = [whole(x, weight, target, linear_bias=bias), plainly(x, weight, bias, target)]
+    torch.testing.assert_close(*values)
+    slopes = [torch.autograd.grad(value, (x, weight, bias)) for value in values]
+    torch.testing.assert_close(*slopes)
+
+
 def test_without_a_compiler_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object) -> None:
         raise ToolchainError("no compiler")

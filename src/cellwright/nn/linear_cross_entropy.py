@@ -2,7 +2,7 @@
 
 With many classes - the words of a language - the last product and its softmax are most of a training step.
 On the CPU one kernel does both, forward and back; elsewhere, and without a compiler, torch does, some rows
-at a time.
+at a time; under torch.compile it is torch's own two functions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import linear
+from torch.nn.functional import cross_entropy, linear
 
 from cellwright import config
 from cellwright.backends.cpu.softmax import DTYPES, Loss, Slopes, softmax
@@ -55,6 +55,9 @@ def linear_cross_entropy(
     _check(input, linear_weight, target, linear_bias, label_smoothing)
     rows = input.flatten(0, -2) if input.dim() > 1 else input.unsqueeze(0)
     given = (rows, linear_weight, linear_bias, target.flatten())
+    if torch.compiler.is_compiling():
+        return cross_entropy(linear(*given[:3]), given[3], label_smoothing=label_smoothing)
+    _check_classes(target, len(linear_weight))
     if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in given):
         mean: Tensor = _Mean.apply(*given, label_smoothing)  # type: ignore[no-untyped-call]
         return mean
@@ -175,9 +178,11 @@ def _check(x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, smoot
         raise ShapeError(
             "there is no row to take the mean of", got=list(x.shape), fix="leave empty batches out"
         )
-    low, high = (int(v) for v in target.aminmax())
-    if low < 0 or high >= len(weight):
-        wrong = low if low < 0 else high
-        raise ShapeError("a target is no class", got=wrong, expected=f"0 to {len(weight) - 1}")
     if not 0 <= smoothing <= 1:
         raise SettingError("label_smoothing", got=smoothing, expected="0 to 1")
+
+
+def _check_classes(target: Tensor, classes: int) -> None:
+    low, high = (int(v) for v in target.aminmax())
+    if low < 0 or high >= classes:
+        raise ShapeError("a target is no class", got=low if low < 0 else high, expected=f"0 to {classes - 1}")

@@ -5,7 +5,7 @@
 // vectors of rows. A block of classes is small enough that what is made of it is used while it is hot:
 //   first way:  z = weight x^T + bias; its place is taken by e^(z - top), top the largest of the row until now
 //   back:       slope = scale (e^(z - top) e^(top - log of the whole sum) - wanted), then its two products
-// A thread takes its share of the blocks; figures of a row and the slopes of x are summed over threads.
+// A thread takes its share of the blocks, one at least; figures of a row and the slopes of x are summed over threads.
 struct Softmax {
   int64_t rows, width, classes, block, threads, back, add;
   real scale, smoothing;  // of every row; the share of the wanted probability that goes evenly to all classes
@@ -117,9 +117,7 @@ static void join_figures(const Softmax& all) {
     V top = splat(-INFINITY), mass = {}, sum = {};
     for (int64_t t = 0; t < all.threads; t++) top = maximum_(top, load(own(all, t, TOP) + n, All()));
     for (int64_t t = 0; t < all.threads; t++) {
-      const V high = load(own(all, t, TOP) + n, All());
-      // A thread without a block has no largest logit.
-      mass += load(own(all, t, MASS) + n, All()) * (high == (real)-INFINITY ? (V){} : exp_(high - top));
+      mass += load(own(all, t, MASS) + n, All()) * exp_(load(own(all, t, TOP) + n, All()) - top);
       sum += load(own(all, t, SUM) + n, All());
     }
     store(shared(all, WHOLE) + n, top + log_(mass), All());

@@ -21,6 +21,7 @@ _HERE = Path(__file__).parent
 CACHED = 24 * 1024
 ROWS, LEAST, MOST = 6, 48, 480
 DTYPES = (torch.float32, torch.float64)
+MOST_THREADS = 256  # of pool.cpp
 _SIZES = ("rows", "width", "classes", "block", "threads", "back", "add")
 _SHARES = ("scale", "smoothing")
 _ROOMS = ("across", "down", "logits", "figures", "piles", "room")
@@ -73,9 +74,9 @@ def softmax(
         ToolchainError: there is no compiler.
     """
     (rows, width), classes = x.shape, len(weight)
-    work = rows * width * classes
-    threads = 1 if work < SMALL else max(1, torch.get_num_threads())
     block = min(MOST, max(LEAST, CACHED // width // ROWS * ROWS))
+    small = rows * width * classes < SMALL
+    threads = 1 if small else min(torch.get_num_threads(), -(-classes // block), MOST_THREADS)
     by_x = None if slopes is None else BLOCKS.take((rows, width), x.dtype)
     given: dict[str, Tensor | None] = {"x": x, "weight": weight, "bias": bias, "wanted": wanted}
     given |= {"numbers": _counted(block), "by_x": by_x}
