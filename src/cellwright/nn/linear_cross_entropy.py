@@ -19,7 +19,7 @@ from cellwright.backends.cpu.softmax import DTYPES, Loss, Slopes, softmax
 from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.errors import SettingError, ShapeError
 
-ROOM = 1 << 22  # logits that exist at one time; 16 MiB as float32
+ROOM = 1 << 23  # logits that exist at one time; 32 MiB as float32
 
 
 def linear_cross_entropy(

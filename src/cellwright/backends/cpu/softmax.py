@@ -18,7 +18,7 @@ from cellwright.backends.cpu.toolchain import library
 _HERE = Path(__file__).parent
 # Reals of the weights of a block of classes: they and their logits should stay in the second cache. Six rows
 # go through a product together.
-CACHED = 24 * 1024
+CACHED = 48 * 1024
 ROWS, LEAST, MOST = 6, 48, 480
 DTYPES = (torch.float32, torch.float64)
 MOST_THREADS = 256  # of pool.cpp
