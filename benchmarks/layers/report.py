@@ -140,6 +140,26 @@ def _compiled(rows: Sequence[Row]) -> Table:
     return Table(title, "python -m benchmarks.layers compiled", head, lines, bars)
 
 
+def _softmax(rows: Sequence[Row]) -> Table:
+    names = list(rows[0]["ms"])
+    head = ("T,B,I,classes", *names, "times as fast as the two functions", "of the products", "distance")
+    lines = [
+        (
+            _shape(row)[1],
+            *(_time(row["ms"][name]) if name in row["ms"] else "" for name in names),
+            number(row["times_as_fast"], 3),
+            number(row["of_products"], 3),
+            f"{row['error']:.1e}",
+        )
+        for row in rows
+    ]
+    least = min(rows, key=lambda row: row["times_as_fast"])
+    found = f"{number(least['times_as_fast'], 3)} times as fast at {_shape(least)[1]}"
+    bars = [Bar("nowhere slower than torch's two functions", found, least["times_as_fast"] >= 1)]
+    title = "A softmax over many classes and the product before it, forward and back, ms"
+    return Table(title, "python -m benchmarks.layers softmax", head, lines, bars)
+
+
 def _shape(row: Row) -> tuple[str, str]:
     return _cell(row), ",".join(str(row[letter]) for letter in "TBIH")
 
@@ -156,4 +176,4 @@ def _time(found: Row) -> str:
     return f"{number(found['median'], 3)} ({number(found['lower'], 3)}-{number(found['upper'], 3)})"
 
 
-TABLES = {"long": _long, "ragged": _ragged, "compiled": _compiled}
+TABLES = {"long": _long, "ragged": _ragged, "compiled": _compiled, "softmax": _softmax}

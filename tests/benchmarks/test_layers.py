@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from benchmarks.kernels.rows import ROOT, append, read, stamped
-from benchmarks.layers import long, ragged
+from benchmarks.layers import long, ragged, softmax
 from benchmarks.layers.report import FILE, PAGE, TABLES, page
 
 from cellwright.testing.speed import Sizes
@@ -43,6 +43,18 @@ def test_long(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     assert "- reached: LSTM at 100000,2,3,4: at most 1.4 times as long; measured 1.3" in shown(
         "long", row, tmp_path
     )
+
+
+def test_softmax(tmp_path) -> None:
+    row = softmax.row("softmax", Sizes(3, 2, 4, 5), 1)
+    assert row["error"] < 1e-5 and {softmax.OURS, softmax.PLAIN, softmax.PRODUCTS} <= set(row["ms"])
+    assert "| 3,2,4,5 |" in shown("softmax", row, tmp_path)
+
+
+def test_a_softmax_of_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellwright.nn.linear_cross_entropy", lambda x, *_, **__: x.sum())
+    with pytest.raises((SystemExit, RuntimeError)):
+        softmax.row("softmax", Sizes(3, 2, 4, 5), 1)
 
 
 def test_the_page_is_that_of_the_rows() -> None:

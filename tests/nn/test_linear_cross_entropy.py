@@ -20,6 +20,11 @@ WAYS = ("cpu", "eager")
 SIZES = ((1, 1, 1), (7, 3, 2), (8, 16, 9), (37, 6, 50), (12, 33, 1025), (41, 200, 701))
 
 
+@pytest.fixture(autouse=True)
+def _as_if_of_many_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HERE, "FEW", 0)
+
+
 def given(rows: int, width: int, classes: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
     x, weight, bias = (
         torch.randn(*shape, dtype=dtype) for shape in ((rows, width), (classes, width), (classes,))
@@ -150,6 +155,24 @@ def test_rows_of_any_stride_and_none_of_the_batch() -> None:
         linear_cross_entropy(x[0], weight, target[0], linear_bias=bias),
         plainly(x[:1], weight, bias, target[:1]),
     )
+
+
+def test_of_few_classes_torchs_two_functions_are_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        HERE, "_kernel", lambda x, weight, *_: asked.append(len(weight)) or (x.sum() * 0, None)
+    )
+    monkeypatch.setattr(HERE, "FEW", 7)
+    for classes in (6, 7):
+        x, weight, _, target = given(6, 5, classes)
+        with torch.no_grad():
+            linear_cross_entropy(x, weight, target)
+    assert asked == [7]
+    monkeypatch.setattr(HERE, "ROOM", 20)  # more logits than there is room for: in pieces all the same
+    x, weight, _, target = given(6, 5, 6)
+    with torch.no_grad():
+        linear_cross_entropy(x, weight, target)
+    assert asked == [7, 6, 6]
 
 
 def test_it_can_be_compiled_by_torch() -> None:

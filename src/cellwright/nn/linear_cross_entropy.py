@@ -2,7 +2,7 @@
 
 With many classes - the words of a language - the last product and its softmax are most of a training step.
 On the CPU one kernel does both, forward and back; elsewhere, and without a compiler, torch does, some rows
-at a time; under torch.compile it is torch's own two functions.
+at a time. Under torch.compile, and for few classes, it is torch's own two functions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.errors import SettingError, ShapeError
 
 ROOM = 1 << 23  # logits that exist at one time; 32 MiB as float32
+FEW = 1024  # of fewer classes, and where there is room, torch's two functions are quicker
 
 
 def linear_cross_entropy(
@@ -34,7 +35,8 @@ def linear_cross_entropy(
 
         (1 - s) (log sum_v e^(z_v) - z_target) + s (log sum_v e^(z_v) - mean(z)),   z = W x + b
 
-    The gradients are taken on the way forward, while the logits are there; there are none of a higher order.
+    Of many classes the gradients are taken on the way forward, while the logits are there, and there are none
+    of a higher order.
 
     Args:
         input: x, [..., I], in float32 or float64 on the CPU, any floating type elsewhere.
@@ -55,9 +57,11 @@ def linear_cross_entropy(
     _check(input, linear_weight, target, linear_bias, label_smoothing)
     rows = input.flatten(0, -2) if input.dim() > 1 else input.unsqueeze(0)
     given = (rows, linear_weight, linear_bias, target.flatten())
-    if torch.compiler.is_compiling():
+    classes, compiling = len(linear_weight), torch.compiler.is_compiling()
+    if not compiling:
+        _check_classes(target, classes)
+    if compiling or (classes < FEW and len(rows) * classes <= ROOM):
         return cross_entropy(linear(*given[:3]), given[3], label_smoothing=label_smoothing)
-    _check_classes(target, len(linear_weight))
     if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in given):
         mean: Tensor = _Mean.apply(*given, label_smoothing)  # type: ignore[no-untyped-call]
         return mean
