@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from benchmarks.kernels.rows import Row
+from benchmarks.layers.alike import distance
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,7 +33,6 @@ SHAPES = (
 )
 OURS, PLAIN, PIECES = "cellwright", "linear, cross_entropy", "torch, in pieces"
 PRODUCTS = "the three products"
-CLOSE = 1e-3
 
 
 def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
@@ -77,15 +77,7 @@ def _ways(sizes: Sizes) -> tuple[dict[str, Callable[[], Tensor]], list[Tensor]]:
 def _checked(ways: dict[str, Callable[[], Tensor]], leaves: list[Tensor]) -> float:
     """The largest distance of the loss and its gradients from torch's, as a part of the largest number."""
     found = {name: [way().detach(), *torch.autograd.grad(way(), leaves)] for name, way in ways.items()}
-    wanted = found.pop(PLAIN)
-    distances = [
-        float((a - b).abs().max() / b.abs().max())
-        for got in found.values()
-        for a, b in zip(got, wanted, strict=True)
-    ]
-    if not max(distances) < CLOSE:
-        raise SystemExit(f"the contestants compute different things: {distances}; nothing was timed")
-    return float(f"{max(distances):.2g}")
+    return distance(found, PLAIN)
 
 
 def _step(way: Callable[[], Tensor], leaves: list[Tensor]) -> Callable[[], object]:

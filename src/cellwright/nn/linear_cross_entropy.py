@@ -7,7 +7,7 @@ at a time. Under torch.compile, and for few classes, it is torch's own two funct
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,20 +56,29 @@ def linear_cross_entropy(
     """
     _check(input, linear_weight, target, linear_bias, label_smoothing)
     rows = input.flatten(0, -2) if input.dim() > 1 else input.unsqueeze(0)
-    given = (rows, linear_weight, linear_bias, target.flatten())
+    given = _Given(rows, linear_weight, linear_bias, target.flatten())
     classes, compiling = len(linear_weight), torch.compiler.is_compiling()
     if not compiling:
         _check_classes(target, classes)
     if compiling or (classes < FEW and len(rows) * classes <= ROOM):
-        return cross_entropy(linear(*given[:3]), given[3], label_smoothing=label_smoothing)
+        return cross_entropy(linear(*given[:3]), given.target, label_smoothing=label_smoothing)
     if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in given):
         mean: Tensor = _Mean.apply(*given, label_smoothing)  # type: ignore[no-untyped-call]
         return mean
-    return _mean(*given, label_smoothing, None)
+    return _mean(given, label_smoothing, None)
+
+
+class _Given(NamedTuple):
+    """Rows [N, I], weight [V, I], bias [V] or None, targets [N]."""
+
+    x: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    target: Tensor
 
 
 class _Mean(torch.autograd.Function):
-    """Rows, weight, bias and targets in, the mean out; its slopes wait for the way back.
+    """What is given, tensor by tensor, in, the mean out; its slopes wait for the way back.
 
     The first way back takes them, so that they need no copy; a second one (`retain_graph`) makes them again.
     """
@@ -80,82 +89,60 @@ class _Mean(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight, bias, target)
         ctx.smoothing, ctx.slopes = smoothing, []
-        return _mean(x, weight, bias, target, smoothing, ctx.slopes)
+        return _mean(_Given(x, weight, bias, target), smoothing, ctx.slopes)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        given = _Given(*ctx.saved_tensors)
         slopes, ctx.slopes = ctx.slopes, []
         if not slopes:
-            x, weight, bias, target = ctx.saved_tensors
-            _mean(x, weight, bias, target, ctx.smoothing, slopes)
+            _mean(given, ctx.smoothing, slopes)
         if grad.device.type != "cpu" or float(grad) != 1.0:
             slopes = [slope.mul_(grad) for slope in slopes]
         by_x, by_weight, by_bias = slopes
-        return by_x, by_weight, None if ctx.saved_tensors[2] is None else by_bias, None, None
+        return by_x, by_weight, None if given.bias is None else by_bias, None, None
 
 
-def _mean(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
-    smoothing: float,
-    slopes: list[Tensor] | None,
-) -> Tensor:
-    """The mean over rows [N, I]; `slopes` is filled with its gradients by x, weight and bias."""
-    count = -(-len(x) * len(weight) // ROOM)
-    rows = -(-len(x) // count)
-    pieces = list(zip(torch.split(x.detach(), rows), torch.split(target, rows), strict=True))
-    found = None if slopes is None else Slopes.like(weight)
-    loss, fixed = Loss(1 / len(x), smoothing), (weight.detach(), None if bias is None else bias.detach())
-    way = _kernel if _runs_here(x, weight, bias) else _torch
-    with torch.autocast(x.device.type, enabled=False):
+def _mean(given: _Given, smoothing: float, slopes: list[Tensor] | None) -> Tensor:
+    """The mean over rows; `slopes` is filled with its gradients by x, weight and bias."""
+    given = _Given(*(None if v is None else v.detach() for v in given))  # type: ignore[arg-type]
+    count = len(given.x)
+    rows = -(-count // -(-count * len(given.weight) // ROOM))
+    pieces = zip(torch.split(given.x, rows), torch.split(given.target, rows), strict=True)
+    some = [given._replace(x=x, target=target) for x, target in pieces]
+    found = None if slopes is None else Slopes.like(given.weight)
+    loss, way = Loss(1 / count, smoothing), _kernel if _runs_here(given) else _torch
+    with torch.autocast(given.x.device.type, enabled=False):
         try:
-            parts = [way(p, *fixed, t, loss, found, n > 0) for n, (p, t) in enumerate(pieces)]
+            parts = [way(piece, loss, found, n > 0) for n, piece in enumerate(some)]
         except ToolchainError:
-            parts = [_torch(p, *fixed, t, loss, found, n > 0) for n, (p, t) in enumerate(pieces)]
+            parts = [_torch(piece, loss, found, n > 0) for n, piece in enumerate(some)]
     if slopes is not None and found is not None:
         slopes += [torch.cat([p for _, p in parts if p is not None]), found.weight, found.bias]
     return torch.stack([nats for nats, _ in parts]).sum() * loss.scale
 
 
-def _runs_here(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+def _runs_here(given: _Given) -> bool:
     """Whether the CPU's kernel takes these."""
-    there = [v for v in (x, weight, bias) if v is not None]
-    alike = x.dtype in DTYPES and all(v.dtype == x.dtype and v.device.type == "cpu" for v in there)
-    return alike and config.read("CELLWRIGHT_BACKEND") in (None, "cpu")
+    real = [v for v in given[:3] if v is not None]
+    alike = all(v.device.type == "cpu" and v.dtype == given.x.dtype for v in real)
+    return alike and given.x.dtype in DTYPES and config.read("CELLWRIGHT_BACKEND") in (None, "cpu")
 
 
-_Part = tuple[Tensor, Tensor | None]
-
-
-def _kernel(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
-    loss: Loss,
-    slopes: Slopes | None,
-    add: bool,
-) -> _Part:
+def _kernel(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> tuple[Tensor, Tensor | None]:
     """The sum of some rows' nats and their slope of x, by the kernel; the others go to `slopes`."""
-    bias = None if bias is None else bias.contiguous()
-    nats, by_x = softmax(x.contiguous(), weight.contiguous(), bias, target.contiguous(), loss, slopes, add)
+    bias = None if given.bias is None else given.bias.contiguous()
+    x, weight, target = (v.contiguous() for v in (given.x, given.weight, given.target))
+    nats, by_x = softmax(x, weight, bias, target, loss, slopes, add)
     return x.new_tensor(nats), by_x
 
 
-def _torch(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
-    loss: Loss,
-    slopes: Slopes | None,
-    add: bool,
-) -> _Part:
+def _torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> tuple[Tensor, Tensor | None]:
     """The same by torch: softmax minus what is wanted, in the place of the logits."""
-    logits, at = linear(x.to(weight.dtype), weight, bias), target.unsqueeze(1)
+    weight, at = given.weight, given.target.unsqueeze(1)
+    x = given.x.to(weight.dtype)
+    logits = linear(x, weight, given.bias)
     logits -= logits.amax(1, keepdim=True)
     right, even = (1 - loss.smoothing) * logits.gather(1, at), loss.smoothing * logits.mean(1, keepdim=True)
     mass = logits.exp_().sum(1, keepdim=True)
@@ -164,9 +151,9 @@ def _torch(
         return nats, None
     slope = logits.mul_(loss.scale / mass).sub_(loss.scale * loss.smoothing / len(weight))
     slope.scatter_add_(1, at, torch.full_like(right, -loss.scale * (1 - loss.smoothing)))
-    slopes.weight.addmm_(slope.T, x.to(weight.dtype), beta=int(add))
+    slopes.weight.addmm_(slope.T, x, beta=int(add))
     slopes.bias.copy_(slope.sum(0) + slopes.bias if add else slope.sum(0))
-    return nats, (slope @ weight).to(x.dtype)
+    return nats, (slope @ weight).to(given.x.dtype)
 
 
 def _check(x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, smoothing: float) -> None:
