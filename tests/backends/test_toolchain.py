@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import cellwright as cw
-from cellwright.backends.cpu import backend, launch, toolchain
+from cellwright.backends.cpu import backend, launch, softmax, toolchain
 
 TEXT = 'extern "C" int answer() { return 42; }\n'
 
@@ -27,7 +27,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def forget() -> None:
-    for cached in (backend._built, backend._say, launch.kernel, launch._pool):
+    for cached in (backend._built, backend._say, launch.kernel, launch._pool, softmax._built):
         cached.cache_clear()
 
 

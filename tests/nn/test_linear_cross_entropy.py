@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
+from cellwright.backends.cpu import softmax as kernel
 from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.errors import SettingError, ShapeError
 from cellwright.nn import linear_cross_entropy
@@ -188,14 +189,21 @@ def test_it_can_be_compiled_by_torch() -> None:
     torch.testing.assert_close(*slopes)
 
 
-def test_without_a_compiler_torch_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(*_: object) -> None:
+def test_without_a_compiler_torch_does_it_and_nobody_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def none(text: str, name: str, *_: object) -> None:
+        asked.append(name)
         raise ToolchainError("no compiler")
 
-    monkeypatch.setattr(HERE, "softmax", none)
+    monkeypatch.setattr(kernel, "library", none)
+    kernel._built.cache_clear()
     x, weight, bias, target = given(6, 5, 7)
-    values = [linear_cross_entropy(x, weight, target, linear_bias=bias), plainly(x, weight, bias, target)]
-    torch.testing.assert_close(*values)
+    for _ in range(2):
+        values = [linear_cross_entropy(x, weight, target, linear_bias=bias), plainly(x, weight, bias, target)]
+        torch.testing.assert_close(*values)
+    assert asked == ["softmax"]
+    kernel._built.cache_clear()
 
 
 REFUSED = (

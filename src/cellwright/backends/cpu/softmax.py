@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cellwright.backends.cpu.launch import SMALL, _pool, _prelude
 from cellwright.backends.cpu.memory import BLOCKS
-from cellwright.backends.cpu.toolchain import library
+from cellwright.backends.cpu.toolchain import ToolchainError, library
 
 _HERE = Path(__file__).parent
 # Reals of the weights of a block of classes: they and their logits should stay in the second cache. Six rows
@@ -84,6 +84,8 @@ def softmax(
         given |= {"by_weight": slopes.weight, "by_bias": slopes.bias}
     back = slopes is not None
     built = _built(x.dtype)
+    if isinstance(built, ToolchainError):
+        raise built.with_traceback(None)
     all_ = built.struct(rows, width, classes, block, threads, back, add, loss.scale, loss.smoothing)
     for name, tensor in given.items():
         setattr(all_, name, None if tensor is None else tensor.data_ptr())
@@ -117,8 +119,12 @@ class _Built:
 
 
 @lru_cache(maxsize=2)
-def _built(dtype: torch.dtype) -> _Built:
-    return _Built(dtype)
+def _built(dtype: torch.dtype) -> _Built | ToolchainError:
+    """The library, or why there is none: a compiler that fails is asked once."""
+    try:
+        return _Built(dtype)
+    except ToolchainError as fact:
+        return fact
 
 
 @lru_cache(maxsize=16)
