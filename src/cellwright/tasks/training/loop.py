@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from cellwright.errors import DataError, Interrupted, RunError, SettingError
 from cellwright.tasks.training.averaging import Average
+from cellwright.tasks.training.clip import length_of, shorten
 from cellwright.tasks.training.figures import due
 from cellwright.tasks.training.history import History, Value
 from cellwright.tasks.training.interrupts import Interrupts
@@ -236,9 +237,12 @@ class _Trainer:
         self.optimizer.zero_grad()
         result = self.loss(self.network, batch, self.state)
         result.mean.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.plan.clip or math.inf)
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm = length_of(gradients)
         loss, length = torch.stack((result.mean.detach(), norm.to(result.mean))).tolist()
         self._refuse_not_finite(loss, length)
+        if 0 < self.plan.clip < length:
+            shorten(gradients, norm, self.plan.clip)
         self.optimizer.step()
         self.average.add()
         self.state = None if result.state is None else {k: v.detach() for k, v in result.state.items()}
