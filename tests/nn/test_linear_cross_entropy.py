@@ -207,14 +207,7 @@ def test_without_a_compiler_torch_does_it_and_nobody_asks_again(monkeypatch: pyt
 
 
 REFUSED = (
-    (
-        (3, 4),
-        (5, 6),
-        (3,),
-        (5,),
-        0.0,
-        r"input and linear_weight do not fit: got \[3, 4\] and \[5, 6\], expected",
-    ),
+    ((3, 4), (5, 6), (3,), (5,), 0.0, r"input and linear_weight do not fit: got \[3, 4\] and \[5, 6\]"),
     ((3, 4), (5, 4), (3,), (4,), 0.0, r"linear_bias: got \[4\], expected \[5\]"),
     ((3, 4), (5, 4), (2,), (5,), 0.0, r"target: got torch.int64 \[2\], expected torch.int64 \[3\]"),
     ((0, 4), (5, 4), (0,), (5,), 0.0, r"there is no row to take the mean of: got \[0, 4\]"),

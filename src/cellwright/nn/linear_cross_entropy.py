@@ -39,7 +39,7 @@ def linear_cross_entropy(
     of a higher order.
 
     Args:
-        input: x, [..., I], in float32 or float64 on the CPU, any floating type elsewhere.
+        input: x, [..., I]; the kernel takes float32 and float64, torch any floating type.
         linear_weight: W, [V, I].
         target: the right classes [...], int64, 0 to V - 1.
         linear_bias: b, [V].
