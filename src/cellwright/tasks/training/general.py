@@ -22,7 +22,11 @@ class Settings:
     learning_rate: float = setting(2e-3, "step size at its highest", min=0, exclusive="min", on_resume=True)
     weight_decay: float = setting(0.01, "pull of the matrices towards zero", min=0)
     clip: float = setting(1.0, "longest gradient allowed (its norm); 0 allows any", min=0)
-    optimizer: str = setting("adamw", "how a gradient becomes a step", choices=("adamw", "sgd"))
+    optimizer: str = setting(
+        "adamw",
+        "how a gradient becomes a step; adam: as adamw, the pull being part of the gradient",
+        choices=("adamw", "adam", "sgd"),
+    )
     schedule: str = setting(
         "cosine",
         "how the learning rate falls",

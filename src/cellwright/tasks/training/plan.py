@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 PLATEAU = 2
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,15 @@ def rate(plan: Plan, step: int, steps: int, factor: float = 1.0) -> float:
 
 
 def optimizer_of(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    """AdamW or SGD that pulls only matrices towards zero: biases, gains, other vectors are left alone."""
+    """The plan's optimiser, pulling only matrices towards zero: biases, gains, other vectors are left alone.
+
+    `adamw` pulls beside the gradient (Loshchilov & Hutter 2019); `adam` and `sgd` add the pull to it.
+    """
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     matrices = [p for name, p in trained if _decays(name, p)]
     vectors = [p for name, p in trained if not _decays(name, p)]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-    make = torch.optim.SGD if plan.optimizer == "sgd" else torch.optim.AdamW
+    make = OPTIMIZERS[plan.optimizer]
     return make(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
 
 
