@@ -122,3 +122,17 @@ def test_sgd_is_the_gradient_times_the_rate() -> None:
     weight, bias = network.parameters()
     torch.testing.assert_close(weight, before[0] - 0.5 * (torch.tensor([[2.0, -1.0]]) + 0.1 * before[0]))
     torch.testing.assert_close(bias, before[1] - 0.5)
+
+
+def test_adam_divides_the_pull_by_the_gradients_size_and_adamw_does_not() -> None:
+    steps = {}
+    for name in ("adam", "adamw"):
+        weight = nn.Linear(2, 1, bias=False)
+        weight.weight.data = torch.tensor([[4.0, -4.0]])
+        optimizer = optimizer_of(weight, Plan(optimizer=name, learning_rate=0.5, weight_decay=0.1))
+        (weight(torch.tensor([1e-3, 0.0]))).sum().backward()
+        optimizer.step()
+        steps[name] = weight.weight.detach() - torch.tensor([[4.0, -4.0]])
+    # The first step of Adam's is as long as the rate, whatever the gradient: where it is 0, the pull alone.
+    torch.testing.assert_close(steps["adam"], torch.tensor([[-0.5, 0.5]]))
+    torch.testing.assert_close(steps["adamw"], torch.tensor([[-0.5 - 0.2, 0.2]]), rtol=1e-4, atol=0)

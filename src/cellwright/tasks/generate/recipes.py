@@ -27,9 +27,10 @@ _ZAREMBA = {
     "decay": 0.5,
     "decay_after": 4,
 }
-# Adam and tied weights, 2 x 512: Harvard's course CS 287, homework 2 (srush/cs287). Its loss is a sum over the
-# batch, so that its clip of 2 makes every step's gradient as long, and its pull of 1e-4 is a part of that
-# gradient. Ours is a mean: both are here a fortieth, which are the same steps of Adam's.
+# Adam and tied weights, 2 x 512: Harvard's course CS 287, homework 2 (srush/cs287). Its loss is a sum over
+# the batch, so that its clip of 2 shortens the gradient of every step, and its pull of 1e-4 is a part of that
+# gradient. Our loss is a mean: both are a fortieth here, which makes the same steps of Adam's. Its plateau
+# schedule divides the rate by four, ours by two; it pulls biases too.
 _TIED = {
     "cell": "lstm",
     "units": 512,
