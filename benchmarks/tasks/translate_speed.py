@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from cellwright.cells import get
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.pieces import BEGIN, END
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.translate.network import EncoderDecoder
@@ -123,8 +124,8 @@ def our_loss(network: nn.Module, batch: Padded) -> Tensor:
 def ours(words: tuple[int, int], units: int, attention: str, feed: str) -> EncoderDecoder:
     """Our network at the same sizes, its softmax not tied."""
     return EncoderDecoder(
-        get("gru"), words, embedding=EMBEDDING, units=units, layers=1, bidirectional=True,
-        attention=attention, feed=feed, dropout=DROPOUT, hidden_words=0.0, tied=False,
+        Layers(get("gru"), units, bidirectional=True, dropout=DROPOUT), words, embedding=EMBEDDING,
+        attention=attention, feed=feed, hidden_words=0.0, tied=False,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from cellwright.cells import get
 from cellwright.nn.attention import Memory
 from cellwright.tasks.beam import NEVER, Beam, search
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.pieces import END
 from cellwright.tasks.speaker import Speaker
 
@@ -22,15 +23,12 @@ V, B, S, M, LONGEST = 7, 3, 4, 5, 3
 def speaker(request: pytest.FixtureRequest) -> Speaker:
     torch.manual_seed(3)
     made = Speaker(
-        get("gru"),
+        Layers(get("gru"), 6, 2),
         V,
         M,
         embedding=6,
-        units=6,
-        layers=2,
         attention="additive",
         feed=request.param,
-        dropout=0.0,
     )
     made.head.weight.data.mul_(6)  # surer of itself, so that sentences differ
     return made.eval()

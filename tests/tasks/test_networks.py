@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from cellwright import cells
 from cellwright.nn import Recurrent
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import (
     POOLINGS,
     Bag,
@@ -39,9 +40,7 @@ def tokens() -> Tensor:
 
 
 def reader(cell: str, pooling: str, first: nn.Module, width: int, layers: int, both: bool) -> nn.Module:
-    return Reader(
-        first, width, cells.get(cell), 3, units=5, layers=layers, bidirectional=both, dropout=0.5, pooling=pooling
-    )  # fmt: skip
+    return Reader(first, width, Layers(cells.get(cell), 5, layers, both, dropout=0.5), 3, pooling=pooling)
 
 
 def embedding(sizes: tuple[int, ...] = (9, 9), hidden_words: float = 0.0) -> Embedding:

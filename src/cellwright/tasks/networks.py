@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from cellwright.compiler.trace import Cell
-from cellwright.nn import Recurrent
+from cellwright.tasks.layers import Layers
 
 PAD, UNKNOWN = 0, 1
 POOLINGS = ("max", "mean", "last", "attention")
@@ -85,27 +84,16 @@ class Reader(nn.Module):
         self,
         first: nn.Module,
         width: int,
-        cell: Cell,
+        layers: Layers,
         outputs: int,
         *,
-        units: int,
-        layers: int,
-        bidirectional: bool,
-        dropout: float,
         pooling: str,
     ) -> None:
         super().__init__()
         self.first = first
-        self.recurrent = Recurrent(
-            cell,
-            width,
-            units,
-            num_layers=layers,
-            bidirectional=bidirectional,
-            dropout=dropout if layers > 1 else 0.0,
-        )
+        self.recurrent = layers.over(width)
         self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, outputs)
         self.attention = Attention(self.recurrent.output_size) if pooling == "attention" else None
 

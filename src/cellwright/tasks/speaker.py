@@ -12,11 +12,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
 from cellwright.nn.attention import Memory
 from cellwright.nn.decoder import Decoder
 from cellwright.nn.frame import States
 from cellwright.nn.linear_cross_entropy import linear_cross_entropy
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import PAD, Embedding
 from cellwright.tasks.pieces import BEGIN
 
@@ -33,45 +33,42 @@ class Speaker(nn.Module):
     """p(token_t | tokens before it, memory) = softmax(W y_t + b), y_t the decoder's output.
 
     Args:
-        cell: of the decoder.
+        layers: of the decoder, which reads in one direction whatever they say; `dropout` is also the share
+            dropped of token vectors and before the softmax.
         tokens: V, how many there are.
         memory_size: M, the width of the memory's vectors.
         embedding: the width of a token's vector.
-        units, layers, attention, feed: of the decoder.
-        dropout: share of values dropped: of vectors, between layers, before the softmax.
+        attention, feed: of the decoder.
         hidden_words: in training, the share of the tokens read that are hidden.
         tied: W is the table of token vectors (Press and Wolf 2017).
     """
 
     def __init__(
         self,
-        cell: Cell,
+        layers: Layers,
         tokens: int,
         memory_size: int,
         *,
         embedding: int,
-        units: int,
-        layers: int,
         attention: str,
         feed: str,
-        dropout: float,
         hidden_words: float = 0.0,
         tied: bool = True,
     ) -> None:
         super().__init__()
-        self.embedding = Embedding([tokens], embedding, hidden_words=hidden_words, dropout=dropout)
+        self.embedding = Embedding([tokens], embedding, hidden_words=hidden_words, dropout=layers.dropout)
         self.decoder = Decoder(
-            cell,
+            layers.cell,
             embedding,
-            units,
+            layers.units,
             memory_size,
-            output_size=embedding if tied else units,
-            num_layers=layers,
+            output_size=embedding if tied else layers.units,
+            num_layers=layers.layers,
             attention=attention,
             feed=feed,
-            dropout=dropout,
+            dropout=layers.dropout,
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(self.decoder.output_size, tokens)
         nn.init.zeros_(self.head.bias)
         if tied:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
 from cellwright.nn import Recurrent
 from cellwright.nn.attention import make_attention
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import PAD, Embedding, pooled
 
 
@@ -58,31 +58,24 @@ class Answering(nn.Module):
 
     def __init__(
         self,
-        cell: Cell,
+        layers: Layers,
         tokens: int,
         answers: int,
         *,
         embedding: int,
-        units: int,
-        layers: int,
-        bidirectional: bool,
         attention: str,
         looks: int,
-        dropout: float,
         hidden_words: float,
     ) -> None:
         super().__init__()
-        self.embedding = Embedding([tokens], embedding, hidden_words=hidden_words, dropout=dropout)
-        between = dropout if layers > 1 else 0.0
-        self.recurrent = Recurrent(
-            cell, embedding, units, num_layers=layers, bidirectional=bidirectional, dropout=between
-        )
+        self.embedding = Embedding([tokens], embedding, hidden_words=hidden_words, dropout=layers.dropout)
+        self.recurrent = layers.over(embedding)
         width = self.recurrent.output_size
         self.words = nn.Linear(embedding, width, bias=False)
-        self.order = Recurrent(cell, width, width, bidirectional=True)
+        self.order = Recurrent(layers.cell, width, width, bidirectional=True)
         self.attention = make_attention(attention, width, width)
         self.turns = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(looks))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(width, answers)
 
     def forward(self, batch: Asked) -> tuple[Tensor, Tensor]:

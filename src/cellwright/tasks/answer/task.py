@@ -26,6 +26,7 @@ from cellwright.tasks.answer.network import Answering, Asked
 from cellwright.tasks.answer.read import read
 from cellwright.tasks.answer.stories import Stories, normal
 from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.metrics import accuracy
 from cellwright.tasks.networks import UNKNOWN
 from cellwright.tasks.training import loop
@@ -167,16 +168,12 @@ class Answerer(Estimator[Stories, Numbers]):
     def build(self, cell: Cell | None, facts: Facts) -> Answering:
         """The untrained network."""
         return Answering(
-            cast(Cell, cell),
+            Layers.of(self, cast(Cell, cell)),
             len(facts["vocabulary"]["tokens"]),
             len(facts["answers"]),
             embedding=self.embedding,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
             attention=self.attention,
             looks=self.looks,
-            dropout=self.dropout,
             hidden_words=self.word_dropout,
         )
 

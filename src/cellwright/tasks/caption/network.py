@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
 from cellwright.nn import Recurrent
 from cellwright.nn.attention import Memory
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.speaker import Speaker
 from cellwright.tasks.telling import Teller
 
@@ -20,46 +20,32 @@ class Describer(Teller):
 
     def __init__(
         self,
-        cell: Cell,
+        layers: Layers,
         width: int,
         tokens: int,
         *,
         recurrent: bool,
         embedding: int,
-        units: int,
-        layers: int,
-        bidirectional: bool,
         attention: str,
         feed: str,
-        dropout: float,
         hidden_features: float,
         hidden_words: float,
         tied: bool,
     ) -> None:
         super().__init__()
         self.hidden = nn.Dropout(hidden_features)
-        self.first = nn.Linear(width, units)
+        self.first = nn.Linear(width, layers.units)
         self.recurrent: Recurrent | None = None
         if recurrent:
-            self.recurrent = Recurrent(
-                cell,
-                units,
-                units,
-                num_layers=layers,
-                bidirectional=bidirectional,
-                dropout=dropout if layers > 1 else 0.0,
-            )
-        self.dropout = nn.Dropout(dropout)
+            self.recurrent = layers.over(layers.units)
+        self.dropout = nn.Dropout(layers.dropout)
         self.speaker = Speaker(
-            cell,
+            layers,
             tokens,
-            units if self.recurrent is None else self.recurrent.output_size,
+            layers.units if self.recurrent is None else self.recurrent.output_size,
             embedding=embedding,
-            units=units,
-            layers=layers,
             attention=attention,
             feed=feed,
-            dropout=dropout,
             hidden_words=hidden_words,
             tied=tied,
         )

@@ -28,6 +28,7 @@ from cellwright.tasks.caption.pictures import FRAMES, IMAGES, VECTORS, Floats, P
 from cellwright.tasks.caption.read import read
 from cellwright.tasks.caption.score import overlaps, shuffled
 from cellwright.tasks.caption.simple import commonest, nearest
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.metrics import perplexity
 from cellwright.tasks.pieces import Pieces
 from cellwright.tasks.telling import Telling, looked, loss, mean_loss, told, with_ends
@@ -183,17 +184,13 @@ class Captioner(Telling[Pictures, Numbers]):
     def build(self, cell: Cell | None, facts: Facts) -> Describer:
         """The untrained network."""
         return Describer(
-            cast(Cell, cell),
+            Layers.of(self, cast(Cell, cell)),
             len(facts["mean"]),
             len(facts["pieces"]["tokens"]),
             recurrent=facts["recurrent"],
             embedding=self.embedding,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
             attention=self.attention,
             feed=self.feeding,
-            dropout=self.dropout,
             hidden_features=self.feature_dropout,
             hidden_words=self.word_dropout,
             tied=self.tied,

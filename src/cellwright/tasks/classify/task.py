@@ -35,6 +35,7 @@ from cellwright.tasks.classify.show import shown
 from cellwright.tasks.classify.vary import varied
 from cellwright.tasks.data.split import split_examples
 from cellwright.tasks.facts import plain
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import (
     POOLINGS,
     Bag,
@@ -358,17 +359,7 @@ class Classifier(ClassifierMixin, Reading, Few, Estimator[Examples, Numbers]):  
             if not text:
                 first, width = nn.Sequential(nn.Linear(width, self.units), nn.ReLU()), self.units
             return Bag(first, width, outputs, dropout=self.dropout)
-        return Reader(
-            first,
-            width,
-            cell,
-            outputs,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            pooling=self.pooling,
-        )
+        return Reader(first, width, Layers.of(self, cell), outputs, pooling=self.pooling)
 
     def _embedding(self, facts: Facts) -> nn.Module:
         if "alphabet" in facts:

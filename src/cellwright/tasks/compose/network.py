@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cellwright.compiler.trace import Cell
-from cellwright.nn import Recurrent
 from cellwright.nn.frame import States
 from cellwright.tasks.compose.rolls import KEYS
+from cellwright.tasks.layers import Layers
 
 
 class Ahead(nn.Module):
@@ -20,13 +19,11 @@ class Ahead(nn.Module):
     Before the first step there is silence. Boulanger-Lewandowski et al. 2012 (the RNN without the RBM).
     """
 
-    def __init__(
-        self, cell: Cell, *, units: int, layers: int, dropout: float, hidden_keys: float, common: Tensor
-    ) -> None:
+    def __init__(self, layers: Layers, *, hidden_keys: float, common: Tensor) -> None:
         super().__init__()
         self.hidden = nn.Dropout(hidden_keys)
-        self.recurrent = Recurrent(cell, KEYS, units, layers, dropout=dropout if layers > 1 else 0.0)
-        self.dropout = nn.Dropout(dropout)
+        self.recurrent = layers.over(KEYS)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, KEYS)
         with torch.no_grad():
             self.head.bias.copy_(common)

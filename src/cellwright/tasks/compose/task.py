@@ -21,6 +21,7 @@ from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.compose import simple
 from cellwright.tasks.compose.network import Ahead, after_silence, nats, transposed
 from cellwright.tasks.compose.rolls import KEYS, Roll, Rolls, keys_of, normal, read
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -111,10 +112,7 @@ class Composer(Estimator[Rolls, Ragged]):
     def build(self, cell: Cell | None, facts: Facts) -> Ahead:
         """The untrained network."""
         return Ahead(
-            cast(Cell, cell),
-            units=self.units,
-            layers=self.layers,
-            dropout=self.dropout,
+            Layers.of(self, cast(Cell, cell)),
             hidden_keys=self.key_dropout,
             common=torch.tensor(facts["common"]),
         )

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
-from cellwright.nn import Recurrent
 from cellwright.tasks.forecast.output import Output
 from cellwright.tasks.forecast.simple import Extent
 from cellwright.tasks.forecast.windows import WindowBatch
+from cellwright.tasks.layers import Layers
 
 PATHS = 100  # drawn through the horizon for each window
 Feed = Callable[[Tensor, int], Tensor]
@@ -31,26 +30,11 @@ class RecurrentForecast(nn.Module):
     true one, in `steps` what it said itself.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        inputs: int,
-        targets: int,
-        width: int,
-        extent: Extent,
-        *,
-        units: int,
-        layers: int,
-        bidirectional: bool,
-        dropout: float,
-    ) -> None:
+    def __init__(self, layers: Layers, inputs: int, targets: int, width: int, extent: Extent) -> None:
         super().__init__()
         self.horizon, self.targets, self.width = extent.horizon, targets, width
-        between = dropout if layers > 1 else 0.0
-        self.recurrent = Recurrent(
-            cell, inputs, units, num_layers=layers, bidirectional=bidirectional, dropout=between
-        )
-        self.dropout = nn.Dropout(dropout)
+        self.recurrent = layers.over(inputs)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = _silent(nn.Linear(self.recurrent.output_size, targets * width))
 
     def forward(self, x: Tensor) -> Tensor:

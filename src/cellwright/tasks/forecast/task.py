@@ -34,6 +34,7 @@ from cellwright.tasks.forecast.series import Floats, Panel, Part, whole
 from cellwright.tasks.forecast.settings import Columns, shares_of
 from cellwright.tasks.forecast.simple import ANCHORS, TRANSFORMS, Extent, Ints
 from cellwright.tasks.forecast.windows import WindowBatch, WindowFeed, Windows
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.settings import setting, with_default
 
@@ -333,17 +334,7 @@ class Forecaster(Columns, Estimator[Part, Windows]):
         inputs = targets * (1 + self._fed + facts["masked"]) + 1 + learnt.known_width(facts)
         if cell is None:
             return PerceptronForecast(inputs, targets, width, extent, units=self.units, dropout=self.dropout)
-        return RecurrentForecast(
-            cell,
-            inputs,
-            targets,
-            width,
-            extent,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-        )
+        return RecurrentForecast(Layers.of(self, cell), inputs, targets, width, extent)
 
     def facts_of(self, train: Part, extent: Extent, *, linear: bool | None = None) -> Facts:
         """What is learnt of a training part for windows of this extent; `linear`: None for the setting's."""

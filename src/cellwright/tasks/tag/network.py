@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn import CRF, Recurrent
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import Embedding, pooled
 from cellwright.tasks.tag.code import NO_TAG, Batch
 
@@ -38,7 +39,7 @@ class TagNetwork(nn.Module):
     """x_t = [word; spelling; further columns], y = recurrent(x), scores = W_o y + b_o, tags by a CRF.
 
     Args:
-        cell: of the layers, and of the one that reads the characters.
+        layers: over the sentence; their cell reads the characters too.
         words: how many numbers the word (and the pair) can have.
         characters: how many numbers a character can have; 0: they are not read.
         features: how many numbers each further column can have.
@@ -50,7 +51,7 @@ class TagNetwork(nn.Module):
 
     def __init__(
         self,
-        cell: Cell,
+        layers: Layers,
         words: list[int],
         characters: int,
         features: list[int],
@@ -60,30 +61,19 @@ class TagNetwork(nn.Module):
         intents: int,
         embedding: int,
         character_units: int,
-        units: int,
-        layers: int,
-        bidirectional: bool,
-        dropout: float,
         hidden_words: float,
         window: int = 0,
     ) -> None:
         super().__init__()
-        spelling = Spelling(characters, cell, character_units) if characters else None
+        spelling = Spelling(characters, layers.cell, character_units) if characters else None
         width = embedding + FEATURE * len(features) + (spelling.width if spelling else 0)
         self.window = window
         # The main layer comes first: it is the one that pages and figures look into.
-        self.recurrent = Recurrent(
-            cell,
-            width * (2 * window + 1),
-            units,
-            num_layers=layers,
-            bidirectional=bidirectional,
-            dropout=dropout if layers > 1 else 0.0,
-        )
+        self.recurrent = layers.over(width * (2 * window + 1))
         self.words = Embedding(words, embedding, hidden_words=hidden_words, dropout=0.0)
         self.spelling = spelling
         self.features = nn.ModuleList(nn.Embedding(size, FEATURE, padding_idx=0) for size in features)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, field.tags)
         self.crf = field
         self.crf.requires_grad_(crf)

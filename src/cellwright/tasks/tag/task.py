@@ -20,6 +20,7 @@ from cellwright.errors import DataError
 from cellwright.nn import CRF
 from cellwright.tasks.alphabet import ALPHABETS
 from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.metrics import accuracy, confusion
 from cellwright.tasks.tag import code, score
 from cellwright.tasks.tag import scheme as schemes
@@ -281,7 +282,7 @@ class Tagger(Estimator[Sentences, Coded]):
             masks = tuple(torch.tensor(mask) for mask in schemes.legal(tags))  # type: ignore[assignment]
         characters = facts["characters"] if self.character_units else []
         network = TagNetwork(
-            cell,
+            Layers.of(self, cell),
             code.sizes(facts),
             len(characters) + code.SPECIAL if characters else 0,
             [len(values) + code.SPECIAL for values in facts["features"].values()],
@@ -290,10 +291,6 @@ class Tagger(Estimator[Sentences, Coded]):
             intents=len(facts["intents"]),
             embedding=facts.get("width", self.embedding),
             character_units=self.character_units,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
             hidden_words=self.word_dropout,
             window=self.window,
         )

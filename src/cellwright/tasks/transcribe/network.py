@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
-from cellwright.nn import Recurrent
+from cellwright.tasks.layers import Layers
 
 
 class Listener(nn.Module):
@@ -15,29 +14,15 @@ class Listener(nn.Module):
     y_1 .. y_T = recurrent(x_1 .. x_T);   log p_t = log softmax(W_o y_t + b_o)
 
     Args:
-        cell: of the layers.
+        layers: over the steps.
         width: numbers of a step.
         tokens: that can be said, the blank among them.
-        units, layers, bidirectional, dropout: of the layers.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        width: int,
-        tokens: int,
-        *,
-        units: int,
-        layers: int,
-        bidirectional: bool,
-        dropout: float,
-    ) -> None:
+    def __init__(self, layers: Layers, width: int, tokens: int) -> None:
         super().__init__()
-        between = dropout if layers > 1 else 0.0
-        self.recurrent = Recurrent(
-            cell, width, units, num_layers=layers, bidirectional=bidirectional, dropout=between
-        )
-        self.dropout = nn.Dropout(dropout)
+        self.recurrent = layers.over(width)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, tokens)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

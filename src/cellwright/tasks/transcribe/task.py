@@ -20,6 +20,7 @@ from torch.nn.functional import ctc_loss
 
 from cellwright.compiler.trace import Cell
 from cellwright.tasks.base import Estimator, Facts, Scores
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
 from cellwright.tasks.training.settings import setting, with_default
@@ -149,13 +150,9 @@ class Transcriber(Estimator[Utterances, Heard]):
         """The untrained network."""
         frames = Frames.from_json(facts["frames"])
         return Listener(
-            cast(Cell, cell),
+            Layers.of(self, cast(Cell, cell)),
             frames.stack * frames.width,
             len(Alphabet.from_json(facts["alphabet"])),
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
         )
 
     def encode(self, part: Utterances, facts: Facts) -> Heard:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from cellwright.compiler.trace import Cell
-from cellwright.nn import Recurrent
 from cellwright.nn.attention import Memory
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import Embedding
 from cellwright.tasks.speaker import Speaker
 from cellwright.tasks.telling import Teller
@@ -20,40 +19,26 @@ class EncoderDecoder(Teller):
 
     def __init__(
         self,
-        cell: Cell,
+        layers: Layers,
         tokens: tuple[int, int],
         *,
         embedding: int,
-        units: int,
-        layers: int,
-        bidirectional: bool,
         attention: str,
         feed: str,
-        dropout: float,
         hidden_words: float,
         tied: bool,
     ) -> None:
         super().__init__()
-        self.embedding = Embedding([tokens[0]], embedding, hidden_words=hidden_words, dropout=dropout)
-        self.recurrent = Recurrent(
-            cell,
-            embedding,
-            units,
-            num_layers=layers,
-            bidirectional=bidirectional,
-            dropout=dropout if layers > 1 else 0.0,
-        )
-        self.dropout = nn.Dropout(dropout)
+        self.embedding = Embedding([tokens[0]], embedding, hidden_words=hidden_words, dropout=layers.dropout)
+        self.recurrent = layers.over(embedding)
+        self.dropout = nn.Dropout(layers.dropout)
         self.speaker = Speaker(
-            cell,
+            layers,
             tokens[1],
             self.recurrent.output_size,
             embedding=embedding,
-            units=units,
-            layers=layers,
             attention=attention,
             feed=feed,
-            dropout=dropout,
             hidden_words=hidden_words,
             tied=tied,
         )

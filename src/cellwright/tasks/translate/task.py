@@ -19,6 +19,7 @@ from cellwright.compiler.trace import Cell
 from cellwright.tasks import overlap
 from cellwright.tasks.base import Estimator, Facts, Scores
 from cellwright.tasks.beam import Beam
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.metrics import perplexity
 from cellwright.tasks.pieces import Pieces
 from cellwright.tasks.telling import STOP, Telling, looked, loss, mean_loss, told, with_ends
@@ -141,15 +142,11 @@ class Translator(Telling[Pairs, Numbers]):
     def build(self, cell: Cell | None, facts: Facts) -> EncoderDecoder:
         """The untrained network."""
         return EncoderDecoder(
-            cast(Cell, cell),
+            Layers.of(self, cast(Cell, cell)),
             (len(facts["source"]["tokens"]), len(facts["target"]["tokens"])),
             embedding=self.embedding,
-            units=self.units,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
             attention=self.attention,
             feed=self.feeding,
-            dropout=self.dropout,
             hidden_words=self.word_dropout,
             tied=self.tied,
         )
