@@ -20,7 +20,7 @@ from cellwright.tasks.beam import Beam, search
 from cellwright.tasks.pieces import END, Pieces
 from cellwright.tasks.speaker import Speaker
 from cellwright.tasks.training.batches import Padded
-from cellwright.tasks.training.settings import setting
+from cellwright.tasks.training.settings import dropping, setting
 
 Part = TypeVar("Part")
 Coded = TypeVar("Coded")
@@ -43,7 +43,7 @@ class Telling(Estimator[Part, Coded]):
         choices=FEEDS,
     )
     tied: bool = setting(True, "use the same numbers for reading a piece and for writing it")
-    word_dropout: float = setting(0.1, "share of pieces hidden in training", min=0, max=1, exclusive="max")
+    word_dropout: float = dropping(0.1, "share of pieces hidden in training")
     smoothing: float = setting(
         0.1, "share of certainty taken off the pieces in training", min=0, max=1, exclusive="max"
     )

@@ -1,14 +1,17 @@
 """What a language model drops and adds to its loss, each told from its neighbours by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 import cellwright as cw
-from cellwright.errors import SettingError
+from cellwright.errors import RunError, SettingError
 from cellwright.tasks.generate.network import Drops, LanguageModel
 from cellwright.tasks.generate.task import Generator
+from cellwright.tasks.load import load_run
+from cellwright.tasks.training.run import Run
 
 TOKENS = torch.randint(0, 9, (6, 4), generator=torch.Generator().manual_seed(1))
 
@@ -99,3 +102,21 @@ def test_an_unknown_recipe_is_refused() -> None:
         Generator.recipe("awl")
     with pytest.raises(SettingError, match="expected none for this task"):
         cw.Forecaster.recipe("awd")
+
+
+def test_what_is_dropped_may_change_when_a_run_is_resumed(tmp_path: Path) -> None:
+    text = "the cat sat on the mat, the dog on the log. " * 20
+
+    def trained(folder: str, **settings: Any) -> Generator:
+        model = Generator(units=16, layers=2, chunk=16, min_count=1, **settings)
+        return model.fit(text, run=Run.create(tmp_path / folder, resume=True))
+
+    for folder in ("same", "other"):
+        trained(folder, epochs=1)
+    more = {"dropout": 0.6, "dropout_weights": 0.5, "dropout_input": 0.4, "locked": True}
+    same, other = trained("same", epochs=3), trained("other", epochs=3, **more)
+    assert same.history_[0]["loss"] == other.history_[0]["loss"]
+    assert same.history_[2]["loss"] < other.history_[2]["loss"] - 0.1
+    assert load_run(tmp_path / "other").settings().items() >= more.items()
+    with pytest.raises(RunError, match="another tied"):
+        trained("same", tied=True)

@@ -31,7 +31,7 @@ from cellwright.tasks.metrics import accuracy
 from cellwright.tasks.networks import UNKNOWN
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 from cellwright.tasks.vocab import Vocabulary
 
 TOGETHER = 256  # questions in a batch that only predicts
@@ -101,7 +101,7 @@ class Answerer(Estimator[Stories, Numbers]):
     embedding: int = setting(64, "size of the vector of a word", min=1)
     attention: str = setting("multiplicative", "how a question looks at the facts", choices=tuple(ATTENTIONS))
     looks: int = setting(3, "times that it looks, each time with what it found", min=1)
-    word_dropout: float = setting(0.0, "share of words hidden in training", min=0, max=1, exclusive="max")
+    word_dropout: float = dropping(0.0, "share of words hidden in training")
     cell: str | Cell = with_default(Estimator, "cell", "gru")
     units: int = with_default(Estimator, "units", 64)
     dropout: float = with_default(Estimator, "dropout", 0.1)

@@ -34,7 +34,7 @@ from cellwright.tasks.pieces import Pieces
 from cellwright.tasks.telling import Telling, looked, loss, mean_loss, told, with_ends
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 
 TOGETHER = 100  # pictures described at a time
 SHOWN = 8  # pictures in a report
@@ -104,9 +104,7 @@ class Captioner(Telling[Pictures, Numbers]):
     lower: bool = setting(True, "take capital letters for small ones")
     pieces: int = setting(4000, "pieces of words known, at most", min=10)
     max_length: int = setting(60, "pieces of a caption at most: longer ones are cut", min=2)
-    feature_dropout: float = setting(
-        0.2, "share of features hidden in training", min=0, max=1, exclusive="max"
-    )
+    feature_dropout: float = dropping(0.2, "share of features hidden in training")
     penalty: float = with_default(Telling, "penalty", 0.7)
     embedding: int = with_default(Telling, "embedding", 128)
     cell: str | Cell = with_default(Estimator, "cell", "gru")

@@ -48,7 +48,7 @@ from cellwright.tasks.networks import (
 from cellwright.tasks.strands import within
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 from cellwright.tasks.vectors import Vectors
 
 TOGETHER = 256  # examples in a batch that only predicts
@@ -86,10 +86,8 @@ class Classifier(ClassifierMixin, Reading, Few, Estimator[Examples, Numbers]):  
     RECIPES = RECIPES
 
     pooling: str = setting("max", "how the steps become one answer", choices=POOLINGS)
-    word_dropout: float = setting(0.2, "share of tokens hidden in training", min=0, max=1, exclusive="max")
-    embedding_dropout: float = setting(
-        0.5, "share of the vectors' values dropped", min=0, max=1, exclusive="max"
-    )
+    word_dropout: float = dropping(0.2, "share of tokens hidden in training")
+    embedding_dropout: float = dropping(0.5, "share of the vectors' values dropped")
     smoothing: float = setting(
         0.1, "share of certainty taken off the labels in training", min=0, max=1, exclusive="max"
     )

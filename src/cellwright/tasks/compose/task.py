@@ -24,7 +24,7 @@ from cellwright.tasks.compose.rolls import KEYS, Roll, Rolls, keys_of, normal, r
 from cellwright.tasks.layers import Layers
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Bucketed, Padded, Ragged
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 
 TOGETHER = 32  # pieces scored at a time
 HEARD, DRAWN = 16, 64  # steps of a held-out piece in a report, and of what is written after them
@@ -48,9 +48,7 @@ class Composer(Estimator[Rolls, Ragged]):
     SCORE = "nll"
 
     transpose: int = setting(0, "keys up or down that pieces are moved in training, at most", min=0, max=24)
-    key_dropout: float = setting(
-        0.2, "share of sounding keys hidden in training", min=0, max=1, exclusive="max"
-    )
+    key_dropout: float = dropping(0.2, "share of sounding keys hidden in training")
     cell: str | Cell = with_default(Estimator, "cell", "gru")
     units: int = with_default(Estimator, "units", 200)
     dropout: float = with_default(Estimator, "dropout", 0.3)

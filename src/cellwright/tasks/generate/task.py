@@ -32,7 +32,7 @@ from cellwright.tasks.generate.write import Writer
 from cellwright.tasks.metrics import bits_per_character, perplexity
 from cellwright.tasks.training import loop
 from cellwright.tasks.training.batches import Chunk, Chunks
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 from cellwright.tasks.vocab import UNKNOWN, Vocabulary
 
 STEPS = 50  # chunks that even a short text should give in an epoch
@@ -82,17 +82,21 @@ class Generator(Estimator[Text, Codes]):
     init_range: float = setting(0.0, "start all weights evenly within +-X; 0: as the cell has it", min=0)
     chunk: int = setting(64, "steps that a gradient reaches back", min=1)
     vary_chunk: bool = setting(False, "cut chunks of varying lengths, other ones in every epoch")
-    locked: bool = setting(False, "drop the same values at all steps of a chunk (variational dropout)")
+    locked: bool = setting(
+        False, "drop the same values at all steps of a chunk (variational dropout)", on_resume=True
+    )
     dropout_between: float = setting(
-        -1.0, "dropout between layers; -1: as dropout", min=-1, max=1, exclusive="max"
+        -1.0, "dropout between layers; -1: as dropout", min=-1, max=1, exclusive="max", on_resume=True
     )
-    dropout_input: float = setting(0.0, "dropout of the token vectors", min=0, max=1, exclusive="max")
-    dropout_token: float = setting(0.0, "share of tokens hidden in a chunk", min=0, max=1, exclusive="max")
-    dropout_weights: float = setting(
-        0.0, "share of the recurrent weights dropped (DropConnect)", min=0, max=1, exclusive="max"
+    dropout_input: float = dropping(0.0, "dropout of the token vectors")
+    dropout_token: float = dropping(0.0, "share of tokens hidden in a chunk")
+    dropout_weights: float = dropping(0.0, "share of the recurrent weights dropped (DropConnect)")
+    penalty_size: float = setting(
+        0.0, "weight of the outputs' squares in the loss (AR)", min=0, on_resume=True
     )
-    penalty_size: float = setting(0.0, "weight of the outputs' squares in the loss (AR)", min=0)
-    penalty_change: float = setting(0.0, "weight of the squares of their changes over a step (TAR)", min=0)
+    penalty_change: float = setting(
+        0.0, "weight of the squares of their changes over a step (TAR)", min=0, on_resume=True
+    )
     units: int = with_default(Estimator, "units", 256)
     learning_rate: float = with_default(Estimator, "learning_rate", 5e-3)
     dropout: float = with_default(Estimator, "dropout", 0.1)

@@ -32,7 +32,7 @@ from cellwright.tasks.tag.recipes import RECIPES
 from cellwright.tasks.tag.sentences import Sentences, normal
 from cellwright.tasks.tag.simple import NEAR, linear_tags, most_frequent
 from cellwright.tasks.training import loop
-from cellwright.tasks.training.settings import setting, with_default
+from cellwright.tasks.training.settings import dropping, setting, with_default
 from cellwright.tasks.vectors import Vectors, read_vectors
 
 Network = TagNetwork | TagEnsemble
@@ -97,7 +97,7 @@ class Tagger(Estimator[Sentences, Coded]):
     vectors: str = setting("", "a file of pretrained word vectors (GloVe's or fastText's text form)")
     window: int = setting(0, "tokens on either side that each step reads beside its own", min=0)
     character_units: int = setting(32, "units, in each direction, that read the characters; 0: none", min=0)
-    word_dropout: float = setting(0.05, "share of words hidden in training", min=0, max=1, exclusive="max")
+    word_dropout: float = dropping(0.05, "share of words hidden in training")
     ensemble: int = setting(1, "networks of different beginnings that are averaged", min=1)
     units: int = with_default(Estimator, "units", 128)
     bidirectional: bool = with_default(Estimator, "bidirectional", True)

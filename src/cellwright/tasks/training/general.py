@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellwright.compiler.trace import Cell
-from cellwright.tasks.training.settings import setting
+from cellwright.tasks.training.settings import dropping, setting
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -16,7 +16,7 @@ class Settings:
     units: int = setting(128, "hidden units of a layer", min=1)
     layers: int = setting(1, "recurrent layers", min=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
-    dropout: float = setting(0.2, "share of values dropped between layers", min=0, max=1, exclusive="max")
+    dropout: float = dropping(0.2, "share of values dropped between layers")
     epochs: int = setting(20, "passes over the training part, at most", min=1, on_resume=True)
     batch_size: int = setting(32, "sequences in a batch", min=1)
     learning_rate: float = setting(2e-3, "step size at its highest", min=0, exclusive="min", on_resume=True)

@@ -55,6 +55,11 @@ def setting(
     return dataclasses.field(default=default, metadata=facts)
 
 
+def dropping(default: float, help: str) -> float:
+    """A share of something that training leaves out, from 0 to below 1; a run may be resumed with another."""
+    return setting(default, help, min=0, max=1, exclusive="max", on_resume=True)
+
+
 def with_default(owner: type, name: str, default: T) -> T:
     """The setting `name` of the class `owner` with another default: help and bounds are not said again."""
     base = next(field for field in fields(owner) if field.name == name)
