@@ -208,6 +208,32 @@ def test_a_run_resumed_otherwise_than_it_was_started_is_refused(
     assert tree(run.path) == before
 
 
+def test_a_run_keeps_the_settings_it_was_last_resumed_with(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run")
+    run.begin(DOCUMENT, FREE)
+    run.keep(snapshot(1, 10))
+    longer = {**DOCUMENT, "settings": {**DOCUMENT["settings"], "epochs": 9}}
+    before = tree(run.path)
+    assert Run.create(run.path, resume=True).begin(DOCUMENT, FREE) is not None
+    assert tree(run.path) == before
+    assert Run.create(run.path, resume=True).begin(longer, FREE) is not None
+    assert Run.create(run.path, resume=True).started()["settings"] == longer["settings"]
+    assert {name for name, content in tree(run.path).items() if content != before[name]} == {
+        "last/start.json"
+    }
+
+
+def test_settings_of_a_resumed_run_whose_snapshot_is_damaged_stay(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run")
+    run.begin(DOCUMENT, FREE)
+    run.keep(snapshot(1, 10))
+    edit(run.path / "last" / "state.json", tensors={})
+    longer = {**DOCUMENT, "settings": {**DOCUMENT["settings"], "epochs": 9}}
+    with pytest.raises(RunError, match="damaged"):
+        Run.create(run.path, resume=True).begin(longer, FREE)
+    assert run.started()["settings"]["epochs"] == 3
+
+
 def test_the_lines_an_equation_stands_on_may_change(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run")
     run.begin(DOCUMENT)

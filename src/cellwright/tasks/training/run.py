@@ -21,9 +21,9 @@ from cellwright.checkpoint import (
     write_atomic,
     write_json,
 )
-from cellwright.compiler.save import graph_from_json
 from cellwright.errors import RunError, SettingError
 from cellwright.tasks.training.history import History, append_row
+from cellwright.tasks.training.same import refuse_other_start
 from cellwright.tasks.training.snapshot import Snapshot
 
 FORMAT = "cellwright run"
@@ -125,8 +125,7 @@ class Run:
                 the disk is full.
         """
         if self.resuming and self.begun:
-            _refuse_other_start(self.started(), document, changeable, self.path)
-            return self._load_last()
+            return self._go_on(document, changeable)
         made = _make(self.path / LAST)
         try:
             write_json(self.path / LAST / START, _marked({**document, "asked": dict(self.asked)}))
@@ -137,8 +136,16 @@ class Run:
         self._clear()
         return None
 
+    def _go_on(self, document: Mapping[str, Any], changeable: frozenset[str]) -> Snapshot | None:
+        before, settings = self.started(), as_read(document)["settings"]
+        refuse_other_start(before, document, changeable, self.path)
+        snapshot = self._load_last()
+        if settings != before["settings"]:
+            write_json(self.path / LAST / START, {**before, "settings": settings})
+        return snapshot
+
     def started(self) -> dict[str, Any]:
-        """The task, settings, facts and cell that an unfinished run was started with.
+        """The task, settings, facts and cell that an unfinished run was started, or last resumed, with.
 
         Raises:
             RunError: there is no such run, or it is of another version.
@@ -355,39 +362,6 @@ def _refuse_occupied(path: Path, force: bool, resume: bool) -> None:
         raise RunError(
             f"nothing to resume: {LAST}/ is gone", where=path, fix="choose another --out, or --force"
         )
-
-
-def _refuse_other_start(
-    before: Mapping[str, Any], now: Mapping[str, Any], changeable: frozenset[str], path: Path
-) -> None:
-    now = as_read(now)
-    for name in now["settings"]:
-        was, is_now = before["settings"].get(name), now["settings"][name]
-        if was != is_now and name not in changeable:
-            raise RunError(
-                f"the run was started with another {name}",
-                where=path,
-                got=is_now,
-                expected=was,
-                fix=f"leave {name}",
-            )
-    if before["task"] != now["task"]:
-        raise RunError("the run is of another task", where=path, got=now["task"], expected=before["task"])
-    if (before["cell"] is None) != (now["cell"] is None) or not _same_cell(before["cell"], now["cell"]):
-        raise RunError("the equations of the cell have changed", where=path, fix="start a new run")
-    if before["facts"] != now["facts"]:
-        names = [name for name in now["facts"] if before["facts"].get(name) != now["facts"][name]]
-        raise RunError(
-            "the data are not those the run was started with",
-            where=path,
-            got=f"other {', '.join(names)}",
-            fix="resume with the same data, or start a new run",
-        )
-
-
-def _same_cell(before: Any, now: Any) -> bool:
-    """Whether two graphs say the same; the lines their equations stood on do not count."""
-    return before is None or graph_from_json(before) == graph_from_json(now)
 
 
 def _names(path: Path) -> str:
