@@ -92,6 +92,25 @@ def test_a_stopped_training_goes_on_with_its_mean(calls: int) -> None:
     assert comparable(outcome) == comparable(expected)
 
 
+@pytest.mark.parametrize("before, after", [(0, 2), (2, 0)])
+def test_a_training_that_goes_on_may_begin_its_mean_or_leave_it(before: int, after: int) -> None:
+    memory, noted = Memory(), []
+    plan = replace(PLAN, average=before, epochs=4)
+    train(one(), Numbers(), loss, plan, validate=scores(5, 6, 7, 8)[0], keeper=memory)
+    assert bool(memory.kept[-1].part("mean")) == bool(before)
+
+    def watched(net: nn.Module, batch: torch.Tensor, state: Any) -> Loss:
+        noted.append(net.weight.item())
+        return loss(net, batch, state)
+
+    validate, seen = scores(9, 10, 11)
+    plan = replace(PLAN, average=after, epochs=7)
+    train(one(), Numbers(), watched, plan, validate=validate, resume=memory.kept[-1])
+    assert seen[0] == noted[3]  # the weight after the fifth epoch
+    of_sixth = noted[4:7]  # after each of its steps
+    assert seen[1] == pytest.approx(sum(of_sixth) / 3 if after else of_sixth[-1])
+
+
 def test_the_trained_weights_come_back_even_after_a_mistake() -> None:
     network = one()
     average = Average(network)

@@ -39,6 +39,7 @@ class Settings:
         0,
         "epochs without a better score before the weights' mean over all later steps counts; 0: never",
         min=0,
+        on_resume=True,
     )
     warmup: float = setting(
         0.05, "share of all steps during which the learning rate rises", min=0, max=1, exclusive="max"

@@ -199,7 +199,8 @@ class _Trainer:
         restore_optimizer(self.optimizer, self.network, snapshot.part("optimizer"))
         self.at = Position(**numbers["position"])
         self.history, self.best = History(snapshot.history), snapshot.best
-        self.average.restore(self.at.averaged, snapshot.part("mean"))
+        if self.plan.average:
+            self.average.restore(self.at.averaged, snapshot.part("mean"))
         device = self.plan.device
         self.state = {name: tensor.to(device) for name, tensor in snapshot.part("state").items()} or None
         set_generators(numbers["generators"], snapshot.part("random"), device)
