@@ -5,11 +5,11 @@ Most machines have neither AMX nor AVX512-BF16: there the same text runs with bo
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 from tests.backends.agreement import call_of, results
+from tests.backends.rounded import OWN, PAIRS, TILES, Rounded, distance
 from torch import Tensor
 
 import cellwright as cw
@@ -17,8 +17,6 @@ from cellwright.backends import eager
 from cellwright.backends.cpu import backend as cpu
 from cellwright.backends.cpu import toolchain
 
-PAIRS, TILES = ("-DHALF",), ("-DHALF", "-DAMX", "-DEMULATED")
-OWN = toolchain.bfloat16_macros()
 WAYS = pytest.mark.parametrize(
     ("cell", "macros"),
     [
@@ -28,25 +26,6 @@ WAYS = pytest.mark.parametrize(
         pytest.param("lstm", OWN, marks=pytest.mark.skipif(not OWN, reason="no bfloat16 products here")),
     ],
 )
-
-
-def rounded(v: Tensor) -> Tensor:
-    return v.to(torch.bfloat16).to(v.dtype)
-
-
-class Rounded(torch.autograd.Function):
-    """rows [.., K] times matrix [M, K], and both products of the way back, every operand rounded."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, matrix: Tensor) -> Tensor:
-        ctx.save_for_backward(rows, matrix)
-        return rounded(rows) @ rounded(matrix).T
-
-    @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, Tensor]:
-        rows, matrix = (rounded(v) for v in ctx.saved_tensors)
-        d = rounded(d)
-        return d @ matrix, d.flatten(0, -2).T @ rows.flatten(0, -2)
 
 
 def rounded_blocks(blocks: Tensor, v: Tensor) -> Tensor:
@@ -66,10 +45,6 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Tensor]]:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[tuple[str, ...]], None]]:
     yield lambda macros: monkeypatch.setattr(cpu, "bfloat16_macros", lambda: macros)
-
-
-def distance(got: Tensor, expected: Tensor) -> float:
-    return float((got.double() - expected).norm() / expected.norm())
 
 
 @WAYS

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.backends.rounded import OWN, PAIRS, TILES, Rounded, distance
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
@@ -204,6 +205,66 @@ def test_without_a_compiler_torch_does_it_and_nobody_asks_again(monkeypatch: pyt
         torch.testing.assert_close(*values)
     assert asked == ["softmax"]
     kernel._built.cache_clear()
+
+
+MACROS = pytest.mark.parametrize(
+    "macros",
+    [PAIRS, TILES, pytest.param(OWN, marks=pytest.mark.skipif(not OWN, reason="no bfloat16 products here"))],
+)
+
+
+@MACROS
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_under_autocast_products_read_rounded_operands(
+    sizes: tuple[int, int, int],
+    smoothing: float,
+    threads: int,
+    macros: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel, "bfloat16_macros", lambda: macros)
+    monkeypatch.setattr(kernel, "SMALL", 0)
+    torch.set_num_threads(threads)
+    x, weight, bias, target = given(*sizes, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = linear_cross_entropy(x, weight, target, linear_bias=bias, label_smoothing=smoothing)
+    assert found.dtype == torch.float32
+    wide = [v.detach().double().requires_grad_() for v in (x, weight, bias)]
+    right = cross_entropy(Rounded.apply(*wide[:2]) + wide[2], target, label_smoothing=smoothing)
+    torch.testing.assert_close(found.double(), right, rtol=1e-5, atol=1e-5)
+    slopes = [torch.autograd.grad(found, (x, weight, bias)), torch.autograd.grad(right, wide)]
+    for one, other in zip(*slopes, strict=True):
+        assert (one.double() - other).norm() <= 2e-3 * other.norm() + 1e-7
+
+
+@MACROS
+def test_a_way_back_is_as_rounded_as_the_way_there(
+    macros: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside autocast, and a second time; and not as in float32: the test could tell."""
+    monkeypatch.setattr(kernel, "bfloat16_macros", lambda: macros)
+    x, weight, bias, target = given(41, 60, 701, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = linear_cross_entropy(x, weight, target, linear_bias=bias)
+    first = torch.autograd.grad(loss, (x, weight), retain_graph=True)
+    again = torch.autograd.grad(loss, (x, weight))
+    plain = torch.autograd.grad(plainly(x, weight, bias, target), (x, weight))
+    for one, other, exact in zip(first, again, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+        assert 1e-4 < distance(one, exact.double()) < 1e-2
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_what_a_layer_before_made_smaller_is_taken(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HERE, "FEW", few)
+    x, weight, bias, target = given(6, 5, 7, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = linear_cross_entropy(x.bfloat16(), weight, target, linear_bias=bias)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, plainly(x, weight, bias, target), rtol=2e-2, atol=2e-2)
+    assert torch.autograd.grad(found, x)[0].dtype == torch.float32
 
 
 REFUSED = (

@@ -2,7 +2,8 @@
 
 With many classes - the words of a language - the last product and its softmax are most of a training step.
 On the CPU one kernel does both, forward and back; elsewhere, and without a compiler, torch does, some rows
-at a time. Under torch.compile, and for few classes, it is torch's own two functions.
+at a time. Under torch.compile, and for few classes, it is torch's own two functions. Under autocast to
+bfloat16 the kernel's products read rounded operands; logits, losses and gradients stay float32.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cellwright import config
 from cellwright.backends.cpu.softmax import DTYPES, Loss, Slopes, softmax
 from cellwright.backends.cpu.toolchain import ToolchainError
 from cellwright.errors import SettingError, ShapeError
+from cellwright.nn.shapes import lower_type, own_type
 
 ROOM = 1 << 23  # logits that exist at one time; 32 MiB as float32
 FEW = 1024  # of fewer classes, and where there is room, torch's two functions are quicker
@@ -56,16 +58,19 @@ def linear_cross_entropy(
     """
     _check(input, linear_weight, target, linear_bias, label_smoothing)
     rows = input.flatten(0, -2) if input.dim() > 1 else input.unsqueeze(0)
+    rows = own_type(rows, linear_weight)
     given = _Given(rows, linear_weight, linear_bias, target.flatten())
     classes, compiling = len(linear_weight), torch.compiler.is_compiling()
     if not compiling:
         _check_classes(target, classes)
     if compiling or (classes < FEW and len(rows) * classes <= ROOM):
-        return cross_entropy(linear(*given[:3]), given.target, label_smoothing=label_smoothing)
+        logits = linear(*given[:3]).to(rows.dtype)
+        return cross_entropy(logits, given.target, label_smoothing=label_smoothing)
+    loss = Loss(1 / len(rows), label_smoothing, lower_type(rows.device.type) == torch.bfloat16)
     if torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in given):
-        mean: Tensor = _Mean.apply(*given, label_smoothing)  # type: ignore[no-untyped-call]
+        mean: Tensor = _Mean.apply(*given, loss)  # type: ignore[no-untyped-call]
         return mean
-    return _mean(given, label_smoothing, None)
+    return _mean(given, loss, None)
 
 
 class _Given(NamedTuple):
@@ -85,11 +90,11 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, smoothing: float
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, loss: Loss
     ) -> Tensor:
         ctx.save_for_backward(x, weight, bias, target)
-        ctx.smoothing, ctx.slopes = smoothing, []
-        return _mean(_Given(x, weight, bias, target), smoothing, ctx.slopes)
+        ctx.loss, ctx.slopes = loss, []
+        return _mean(_Given(x, weight, bias, target), loss, ctx.slopes)
 
     @staticmethod
     @once_differentiable
@@ -97,14 +102,14 @@ class _Mean(torch.autograd.Function):
         given = _Given(*ctx.saved_tensors)
         slopes, ctx.slopes = ctx.slopes, []
         if not slopes:
-            _mean(given, ctx.smoothing, slopes)
+            _mean(given, ctx.loss, slopes)
         if grad.device.type != "cpu" or float(grad) != 1.0:
             slopes = [slope.mul_(grad) for slope in slopes]
         by_x, by_weight, by_bias = slopes
         return by_x, by_weight, None if given.bias is None else by_bias, None, None
 
 
-def _mean(given: _Given, smoothing: float, slopes: list[Tensor] | None) -> Tensor:
+def _mean(given: _Given, loss: Loss, slopes: list[Tensor] | None) -> Tensor:
     """The mean over rows; `slopes` is filled with its gradients by x, weight and bias."""
     given = _Given(*(None if v is None else v.detach() for v in given))  # type: ignore[arg-type]
     count = len(given.x)
@@ -112,7 +117,7 @@ def _mean(given: _Given, smoothing: float, slopes: list[Tensor] | None) -> Tenso
     pieces = zip(torch.split(given.x, rows), torch.split(given.target, rows), strict=True)
     some = [given._replace(x=x, target=target) for x, target in pieces]
     found = None if slopes is None else Slopes.like(given.weight)
-    loss, way = Loss(1 / count, smoothing), _kernel if _runs_here(given) else _torch
+    way = _kernel if _runs_here(given) else _torch
     with torch.autocast(given.x.device.type, enabled=False):
         try:
             parts = [way(piece, loss, found, n > 0) for n, piece in enumerate(some)]

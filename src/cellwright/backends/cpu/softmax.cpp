@@ -6,6 +6,7 @@
 //   first way:  z = weight x^T + bias; its place is taken by e^(z - top), top the largest of the row until now
 //   back:       slope = scale (e^(z - top) e^(top - log of the whole sum) - wanted), then its two products
 // A thread takes its share of the blocks, one at least; figures of a row and the slopes of x are summed over threads.
+// With HALF the three products read their operands rounded to bfloat16; logits, figures and slopes stay float32.
 struct Softmax {
   int64_t rows, width, classes, block, threads, back, add;
   real scale, smoothing;  // of every row; the share of the wanted probability that goes evenly to all classes
@@ -26,7 +27,13 @@ enum { TOP, MASS, SUM, FACTOR, OWN };
 INLINE int64_t span_of(const Softmax& all) { return up(all.rows, L) * L; }
 INLINE int64_t blocks_of(const Softmax& all) { return up(all.classes, all.block); }
 INLINE int64_t pile_of(const Softmax& all) { return pile_size(1, all.rows, all.width); }
-INLINE int64_t room_of(const Softmax& all) { return room_size(1, all.rows, all.width) * all.block; }
+// Of one thread: a block's operands packed for one product after the other.
+INLINE int64_t room_of(const Softmax& all) {
+  const int64_t deepest = all.rows > all.width ? all.rows : all.width;
+  const int64_t rounded = rounded_size(all.block, 1, deep(deepest));
+  const int64_t packed = all.back ? room_size(1, all.rows, all.width) * deep(all.block) : 0;
+  return rounded > packed ? rounded : packed;
+}
 INLINE real* shared(const Softmax& all, int figure) { return all.figures + figure * span_of(all); }
 INLINE real* own(const Softmax& all, int64_t part, int figure) {
   return all.figures + (SHARED + part * OWN + figure) * span_of(all);
@@ -38,12 +45,12 @@ INLINE real* tops_of(const Softmax& all, int64_t first) {
 // Reals: x packed twice, the logits, the figures, the piles, the rooms.
 extern "C" void softmax_needs(const Softmax* all, int64_t* needs) {
   const int64_t span = span_of(*all), figures = SHARED + all->threads * OWN + blocks_of(*all);
-  needs[0] = panel_size<1>(1, all->rows, all->width);
-  needs[1] = all->back ? panel_size<1>(1, all->width, all->rows) : 0;
+  needs[0] = panel_size<1>(1, all->rows, deep(all->width));
+  needs[1] = all->back ? panel_size<1>(1, all->width, deep(all->rows)) : 0;
   needs[2] = (all->back ? all->classes : all->threads * all->block) * span;
   needs[3] = figures * span;
   needs[4] = all->back ? all->threads * pile_of(*all) : 0;
-  needs[5] = all->back ? all->threads * room_of(*all) : 0;
+  needs[5] = all->threads * room_of(*all);
 }
 
 // A part's blocks: f(first class, how many). On the way back the last is the first: it is still in the cache.
@@ -95,12 +102,12 @@ static void raised_of(void* data, int part, int parts) {
   each_block(all, part, parts, false, [&](int64_t first, int64_t count) {
     real* const z = all.logits + (all.back ? first : part * all.block) * span;
     real* const tops = tops_of(all, first);
-    const Share share = {all.numbers, count, 0, 1, 0};
-    product_of<1>(all.across, 1, all.rows, widths, share,
-                  [&](int, int64_t v) { return all.weight + (first + v) * all.width; },
-                  [&](int64_t v, int64_t row, auto, const V* out) {
-                    store(z + v * span + row, *out + (all.bias ? all.bias[first + v] : 0), All());
-                  });
+    const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
+    product<1>(all.across, 1, all.rows, widths, share,
+               [&](int, int64_t v) { return all.weight + (first + v) * all.width; },
+               [&](int64_t v, int64_t row, auto, const V* out) {
+                 store(z + v * span + row, *out + (all.bias ? all.bias[first + v] : 0), All());
+               });
     for (int64_t n = 0; n < all.rows; n++) {
       const int64_t v = all.wanted[n] - first;
       if (v >= 0 && v < count) right[n] = z[v * span + n];
@@ -168,11 +175,11 @@ static void back_of(void* data, int part, int parts) {
     real* const z = all.logits + first * span;
     slopes_of(all, z, first, count, own(all, part, FACTOR));
     const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
-    product_of<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; },
-                  [&](int64_t v, int64_t unit, auto places, const V* out) {
-                    real* const to = all.by_weight + (first + v) * all.width + unit;
-                    store(to, all.add ? load(to, places) + *out : *out, places);
-                  });
+    product<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; },
+               [&](int64_t v, int64_t unit, auto places, const V* out) {
+                 real* const to = all.by_weight + (first + v) * all.width + unit;
+                 store(to, all.add ? load(to, places) + *out : *out, places);
+               });
     pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return z + v * span; },
             [&](int64_t v) { return all.weight + (first + v) * all.width; }, pile);
   });
