@@ -150,12 +150,16 @@ class CRF(nn.Module):
         return start[tags[0]] + said.sum(0) + follows.sum(0) + end[last]
 
     def _all(self, x: Tensor, counts: Tensor) -> Tensor:
-        """`log_partition`: the cell from the second step on, begun with what the first step says."""
+        """`log_partition`: the cell from the second step on, begun with what the first step says.
+
+        Never in bfloat16, whatever autocast says: a sum over all paths is as exact as its products.
+        """
         A, start, end = self._scores()
         h = start + x[0]
         if len(x) > 1:
             call = Call(x[1:], {"h": h}, {"U": A.exp()}, counts - 1)
-            h = execute(forward_algorithm.graph, call).states["h"]
+            with torch.autocast(x.device.type, enabled=False):
+                h = execute(forward_algorithm.graph, call).states["h"]
         return torch.logsumexp(h + end, -1)
 
     def _checked(self, x: Tensor, lengths: Tensor | Sequence[int] | None) -> tuple[Tensor, Tensor]:

@@ -71,7 +71,7 @@ class Attention(nn.Module):
     def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
         """a from y [T, B, width] and lengths [B]: [T, B], 0 past each length."""
         past = torch.arange(len(y), device=y.device)[:, None] >= lengths
-        return self.scores(y).masked_fill(past, -math.inf).softmax(0)
+        return self.scores(y).to(y.dtype).masked_fill(past, -math.inf).softmax(0)
 
 
 class Reader(nn.Module):

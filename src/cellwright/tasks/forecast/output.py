@@ -41,6 +41,8 @@ class Output(ABC):
         """The mean loss over what is known [a scalar]; zero where nothing is."""
         assert batch.y is not None
         known = ~batch.y.isnan()
+        # Whatever type products had: the densities below lose too much in bfloat16.
+        said = said.to(batch.y.dtype)
         each = self.each(said, torch.where(known, batch.y, torch.zeros_like(batch.y)), batch)
         shares = known.expand_as(each)
         return torch.where(shares, each, torch.zeros_like(each)).sum() / shares.sum().clamp_min(1)

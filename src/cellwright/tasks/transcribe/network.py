@@ -32,7 +32,8 @@ class Listener(nn.Module):
     def said(self, y: Tensor) -> Tensor:
         """Log probabilities of what the layers give, [..., H] to [..., tokens]."""
         logits: Tensor = self.head(self.dropout(y))
-        return logits.log_softmax(-1)
+        # In the layers' type: in bfloat16 the probabilities of a step would not add up to 1.
+        return logits.to(y.dtype).log_softmax(-1)
 
 
 def hidden(x: Tensor, width: int, masks: int, share: float) -> Tensor:
