@@ -140,6 +140,18 @@ def test_interrupted_saved_resumed_the_same(call, monkeypatch, tmp_path: Path) -
     ).read_bytes()
 
 
+def test_a_resumed_run_takes_a_precision_and_keeps_it(call, tmp_path: Path) -> None:
+    resumed = (*CLASSIFY[:3], "--out", "run", "--resume", "--epochs")
+    small = ("--units", "3", "--cell", "elman", "--out", "run", "--epochs", "1")
+    assert call(*CLASSIFY, *small).code == 0
+    for epochs, more in (("2", ("--precision", "bfloat16")), ("3", ())):
+        assert call(*resumed, epochs, *more).code == 0
+        assert json.loads((tmp_path / "run/model.json").read_text())["settings"]["precision"] == "bfloat16"
+    refused = call(*CLASSIFY, *small, "--force", "--precision", "half")
+    assert refused.code == 2
+    assert refused.err.strip().endswith("precision must be one of float32, bfloat16, got half")
+
+
 def test_a_resumed_run_keeps_its_test_file(call, monkeypatch, tmp_path: Path) -> None:
     (tmp_path / "held.txt").write_text("to be or not to ask, that is the question. " * 9)
     options = ("play.txt", "--units", "4", "--chunk", "16", "--epochs", "1", "--out", "a")

@@ -26,7 +26,7 @@ from cellwright.tasks.facts import Facts as Facts
 from cellwright.tasks.facts import plain
 from cellwright.tasks.result import measured
 from cellwright.tasks.training import loop
-from cellwright.tasks.training.devices import device_of
+from cellwright.tasks.training.devices import device_of, device_to_train
 from cellwright.tasks.training.failure import noted
 from cellwright.tasks.training.figures import Figures, figures, recurrent
 from cellwright.tasks.training.general import Settings
@@ -207,7 +207,7 @@ class Estimator(Settings, BaseEstimator, ABC, Generic[Part, Coded]):  # type: ig
         observer: Observer | None = None,
     ) -> Self:
         """`fit` on parts that are cut already (see `parts`); raises what it raises."""
-        cell, device = self.find_cell(), device_of(self.device)
+        cell, device = self.find_cell(), device_to_train(self.device, self.precision)
         with seeded(self.seed, device):
             facts = plain(self.learn(train))
             network = self.build(cell, facts).to(device)

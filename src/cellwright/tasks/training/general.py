@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellwright.compiler.trace import Cell
+from cellwright.tasks.training.devices import PRECISIONS
 from cellwright.tasks.training.settings import dropping, setting
 
 
@@ -52,3 +53,9 @@ class Settings:
     )
     seed: int = setting(0, "seed of everything random", min=0)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N", on_resume=True)
+    precision: str = setting(
+        "float32",
+        "what products read in a training step; sums, states, scores and predictions are always in float32",
+        choices=PRECISIONS,
+        on_resume=True,
+    )

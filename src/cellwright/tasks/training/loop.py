@@ -236,7 +236,8 @@ class _Trainer:
     def _step(self, batch: Any) -> None:
         self._set_rate()
         self.optimizer.zero_grad()
-        result = self.loss(self.network, batch, self.state)
+        with self.plan.autocast():
+            result = self.loss(self.network, batch, self.state)
         result.mean.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = length_of(gradients)

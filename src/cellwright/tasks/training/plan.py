@@ -42,6 +42,14 @@ class Plan:
     watch: str = "loss"
     mode: Literal["min", "max"] = "min"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: str = "float32"
+
+    def autocast(self) -> torch.autocast:
+        """What a step's loss is taken in: its products read `precision`, all else is float32 (decision 008).
+
+        Not for the way back, which goes as the way there went, nor for scores.
+        """
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
 def rate(plan: Plan, step: int, steps: int, factor: float = 1.0) -> float:
