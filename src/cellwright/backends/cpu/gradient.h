@@ -1,14 +1,14 @@
 // A matrix's gradient: the sum over many rows of outer(v, d), in tiles that stay in registers.
 //
 // Packed d: for every tile of W vectors, for every row: W * L reals. Packed v: for every tile of R, for every row: R.
-// In bfloat16 "row" means two of them (`deep`); AMX reads v in heaps of 16: 16 rows for each of R.
+// In bfloat16 "row" means two of them (`deep`); AMX reads v in heaps of 16 rows for each of R.
 // Pile (one per thread): for every tile of d, for every tile of v: R x W vectors; `from_piles` brings it in order.
 #ifdef AMX
-enum { OUTER_R = 16 };
+enum { OUTER_R = 32, OUTER_W = 2 };
 #else
-enum { OUTER_R = 6 };
+enum { OUTER_R = 6, OUTER_W = REGISTERS == 32 ? 4 : 2 };
 #endif
-enum { OUTER_W = REGISTERS == 32 ? 4 : 2, OUTER_N = OUTER_W * L };
+enum { OUTER_N = OUTER_W * L };
 
 INLINE int64_t pile_size(int64_t blocks, int64_t size, int64_t width) {
   return blocks * up(size, OUTER_N) * OUTER_N * up(width, OUTER_R) * OUTER_R;
@@ -19,14 +19,13 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
   return up(size, OUTER_N) * OUTER_N + up(width, OUTER_R) * OUTER_R;
 }
 
-// The rows of a chunk are summed by themselves first: one long sum would lose digits.
 #ifdef AMX
+// What one long sum loses is less than what rounding the operands loses.
 static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
-  V sum[OUTER_R * OUTER_W];
-  multiply_tiles<OUTER_W>(d, rows / 16, v, 16, 256, sum, OUTER_W);
-  for (int k = 0; k < OUTER_R * OUTER_W; k++) collect(pile + k * L, sum[k], All());
+  multiply_square<true>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
 }
 #else
+// The rows of a chunk are summed by themselves first: one long sum would lose digits.
 static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
   V sum[OUTER_R][OUTER_W];
 #pragma GCC unroll 16
@@ -68,7 +67,7 @@ INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, 
       real* const tile = to + (k - begin) * rows;
 #ifdef AMX
       if (HEAPS)
-        for (int r = 0; r < N; r++) memcpy(tile + n / 16 * 256 + r * 16 + n % 16, column + r, 4);
+        for (int r = 0; r < N; r++) memcpy(tile + n / 16 * N * 16 + r * 16 + n % 16, column + r, 4);
       else
 #endif
         memcpy(tile + n * N, column, sizeof column);

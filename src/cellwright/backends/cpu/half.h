@@ -60,15 +60,19 @@ INLINE V plus_product(V sum, V a, V b) {
 }
 
 #ifdef AMX
-// Eight tiles of 16 rows of 64 bytes. TILE_N: the sums of a row of one tile.
+// Eight tiles of 16 rows of 64 bytes. TILE_N: the sums of a row of one tile. `load_rows` reads rows of an operand,
+// `load_tile` a panel or sums.
 enum { TILE_N = L };
 #ifdef EMULATED
 static thread_local uint32_t tiles[8][16][16];
 INLINE void begin_tiles() { memset(tiles, 255, sizeof tiles); }
 INLINE void end_tiles() {}
 template <int T> INLINE void zero_tile() { memset(tiles[T], 0, sizeof tiles[T]); }
+template <int T> INLINE void load_rows(const real* from, int64_t stride) {
+  for (int r = 0; r < 16; r++) memcpy(tiles[T][r], (const char*)from + r * stride, 64);
+}
 template <int T> INLINE void load_tile(const real* from, int64_t stride) {
-  for (int r = 0; r < 16; r++) memcpy(tiles[T][r], (const char*)from + r * stride, T == 4 ? 64 : TILE_N * 4);
+  for (int r = 0; r < 16; r++) memcpy(tiles[T][r], (const char*)from + r * stride, TILE_N * 4);
 }
 template <int T> INLINE void store_tile(V* to, int64_t stride) {
   for (int r = 0; r < 16; r++) memcpy((char*)to + r * stride, tiles[T][r], TILE_N * 4);
@@ -102,6 +106,7 @@ template <int T> INLINE void zero_tile() { __asm__ volatile("tilezero %%tmm%c0" 
 template <int T> INLINE void load_tile(const real* from, int64_t stride) {
   __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride), "i"(T) : "memory");
 }
+template <int T> INLINE void load_rows(const real* from, int64_t stride) { load_tile<T>(from, stride); }
 template <int T> INLINE void store_tile(V* to, int64_t stride) {
   __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(stride), "i"(T) : "memory");
 }
@@ -130,10 +135,37 @@ static void multiply_tiles(const real* panel, int64_t steps, const real* rows, i
   static_assert(E <= 4, "tiles 4 to 7 hold the operands");
   zero_tiles<E, 0>();
   for (int64_t step = 0; step < steps; step++, panel += 16 * E * L, rows += onward) {
-    load_tile<4>(rows, stride * 4);
+    load_rows<4>(rows, stride * 4);
     add_panel<E, 0>(panel);
   }
   store_tiles<E, 0>(out, out_stride * BYTES);
+}
+
+// The sums of 32 rows (16 of them `below`) and two vectors: every tile that is read serves two products, and a panel of
+// two vectors stays in the first cache. ADD: to what stands there.
+template <bool ADD>
+static void multiply_square(const real* panel, int64_t steps, const real* rows, const real* below, int64_t stride,
+                            int64_t onward, V* out, int64_t out_stride) {
+  V* const lower = out + 16 * out_stride;
+  const int64_t across = out_stride * BYTES;
+  if constexpr (ADD) {
+    load_tile<0>((const real*)out, across), load_tile<1>((const real*)(out + 1), across);
+    load_tile<2>((const real*)lower, across), load_tile<3>((const real*)(lower + 1), across);
+  } else {
+    zero_tiles<4, 0>();
+  }
+  for (int64_t step = 0; step < steps; step++, panel += 32 * L, rows += onward, below += onward) {
+    load_rows<4>(rows, stride * 4);
+    load_tile<6>(panel, 2 * BYTES);
+    add_tiles<0, 4, 6>();
+    load_tile<7>(panel + L, 2 * BYTES);
+    add_tiles<1, 4, 7>();
+    load_rows<5>(below, stride * 4);
+    add_tiles<2, 5, 6>();
+    add_tiles<3, 5, 7>();
+  }
+  store_tile<0>(out, across), store_tile<1>(out + 1, across);
+  store_tile<2>(lower, across), store_tile<3>(lower + 1, across);
 }
 #endif
 #else

@@ -2,10 +2,15 @@
 // vectors is summed in registers, and `use` gets each result while it is hot.
 //
 // Panel: for every tile of units, for every slice of its gates, for every term, for every k: W vectors of L reals.
+#ifdef AMX
+enum { ALONE = 2 };  // vectors of a tile of one gate
+#else
+enum { ALONE = REGISTERS == 32 ? 4 : 2 };
+#endif
 template <int G> struct Tile {
   enum {
     most = REGISTERS == 32 ? 4 : 3,
-    vectors = G == 1 ? (REGISTERS == 32 ? 4 : 2) : G == 2 && REGISTERS == 32 ? 2 : 1,
+    vectors = G == 1 ? (int)ALONE : G == 2 && REGISTERS == 32 ? 2 : 1,
     width = vectors * G,
     slices = width <= most ? 1 : width % 2 == 0 && width / 2 <= most ? 2 : width % 4 == 0 ? width / 2 : width % 3 == 0 ? width / 3 : width,
     each = width / slices,
@@ -121,19 +126,23 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
     const int64_t block = tile / tiles, first = (tile % tiles) * B * L;
     const real* panel = panels + tile * depth * W * L;
 #ifdef AMX
-    const int64_t heaps = up(share.count, 16), stride = blocks * depth;
+    enum { HEAP = E == 2 ? 32 : 16 };
+    const int64_t heaps = up(share.count, HEAP), stride = blocks * depth;
 #else
     // Rows in heaps of about one size: few rows at a time keep the units of arithmetic waiting.
     const int64_t heaps = up(share.count, R);
 #endif
     for (int64_t heap = 0; heap < heaps; heap++) {
 #ifdef AMX
-      const int64_t at = heap * 16;
-      const int n = share.count - at < 16 ? (int)(share.count - at) : 16;
-      V out[16 * W];
-      for (int slice = 0; slice < S; slice++)
-        multiply_tiles<E>(panel + slice * depth * E * L, depth / 16, operand(0, at) + block * depth, stride, 16,
-                          out + slice * E, W);
+      const int64_t at = heap * HEAP;
+      const int n = share.count - at < HEAP ? (int)(share.count - at) : HEAP;
+      const real *const rows = operand(0, at) + block * depth, *const below = n > 16 ? rows + 16 * stride : rows;
+      V out[HEAP * W];
+      for (int slice = 0; slice < S; slice++) {
+        const real* const part = panel + slice * depth * E * L;
+        if constexpr (E == 2) multiply_square<false>(part, depth / 16, rows, below, stride, 16, out + slice * E, W);
+        else multiply_tiles<E>(part, depth / 16, rows, stride, 16, out + slice * E, W);
+      }
 #else
       const int64_t at = share.count * heap / heaps;
       const int n = (int)(share.count * (heap + 1) / heaps - at);
