@@ -21,25 +21,31 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
 
 #ifdef AMX
 // What one long sum loses is less than what rounding the operands loses.
-static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
+static void add_outer(int64_t rows, int64_t, const real* v, const real* d, real* pile) {
   multiply_square<true>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
 }
 #else
-// The rows of a chunk are summed by themselves first: one long sum would lose digits.
-static void add_outer(int64_t rows, const real* v, const real* d, real* pile) {
-  V sum[OUTER_R][OUTER_W];
+// The rows of a chunk are summed by themselves first: one long sum would lose digits. W: the vectors of d that hold columns.
+template <int W> static void add_columns(int64_t rows, const real* v, const real* d, real* pile) {
+  V sum[OUTER_R][W];
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++)
 #pragma GCC unroll 16
-    for (int w = 0; w < OUTER_W; w++) sum[r][w] = (V){};
+    for (int w = 0; w < W; w++) sum[r][w] = (V){};
   const real* p[OUTER_R];
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++) p[r] = v + r;
-  for (int64_t k = 0; k < rows; k++) add_products<OUTER_R, OUTER_W>(sum, d + k * OUTER_N, p, k * OUTER_R);
+  for (int64_t k = 0; k < rows; k++) add_products<OUTER_R, W>(sum, d + k * OUTER_N, p, k * OUTER_R);
 #pragma GCC unroll 16
   for (int r = 0; r < OUTER_R; r++)
 #pragma GCC unroll 16
-    for (int w = 0; w < OUTER_W; w++) collect(pile + (r * OUTER_W + w) * L, sum[r][w], All());
+    for (int w = 0; w < W; w++) collect(pile + (r * OUTER_W + w) * L, sum[r][w], All());
+}
+static void add_outer(int64_t rows, int64_t columns, const real* v, const real* d, real* pile) {
+  const int64_t held = up(columns, L);
+  if (OUTER_W > 1 && held == 1) add_columns<1>(rows, v, d, pile);
+  else if (OUTER_W > 2 && held == 2) add_columns<2>(rows, v, d, pile);
+  else add_columns<OUTER_W>(rows, v, d, pile);
 }
 #endif
 
@@ -104,7 +110,7 @@ INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t wi
     pack_rows<OUTER_R, true>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
     for (int64_t n = begin; n < end; n++)
       for (int64_t m = 0; m < across; m++)
-        add_outer(rows, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
+        add_outer(rows, size - n * OUTER_N, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
                   pile + ((block * down + n) * across + m) * OUTER_R * OUTER_N);
   }
 #ifdef AMX

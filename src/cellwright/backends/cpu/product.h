@@ -59,9 +59,9 @@ template <int R, int W> INLINE void add_products(V (&sum)[R][W], const real* pan
   }
 }
 
-// The results of R rows x W vectors over all terms; `row[term * R + r]` points to row r's operand.
-// Few sums at a time would wait for each other: then several k run beside each other (N of them).
-template <int R, int W>
+// The results of R rows x W vectors, the first of a panel's WIDE, over all terms; `row[term * R + r]` points to row r's
+// operand. Few sums at a time would wait for each other: then several k run beside each other (N of them).
+template <int R, int W, int WIDE>
 static void multiply(const real* panel, int terms, const int64_t* widths, const real* const* row, V* out, int stride) {
   enum { N = R * W >= 8 ? 1 : R * W >= 4 ? 2 : 4 };
   V sum[N][R][W];
@@ -79,8 +79,8 @@ static void multiply(const real* panel, int terms, const int64_t* widths, const 
     int64_t k = 0;
     for (; k + N <= width; k += N)
 #pragma GCC unroll 4
-      for (int n = 0; n < N; n++, panel += W * L) add_products<R, W>(sum[n], panel, p, k + n);
-    for (; k < width; k++, panel += W * L) add_products<R, W>(sum[0], panel, p, k);
+      for (int n = 0; n < N; n++, panel += WIDE * L) add_products<R, W>(sum[n], panel, p, k + n);
+    for (; k < width; k++, panel += WIDE * L) add_products<R, W>(sum[0], panel, p, k);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
@@ -93,11 +93,24 @@ static void multiply(const real* panel, int terms, const int64_t* widths, const 
     }
 }
 
-template <int R, int W>
+template <int R, int W, int WIDE = W>
 INLINE void multiply_up_to(int n, const real* panel, int terms, const int64_t* widths, const real* const* row, V* out, int stride) {
-  if constexpr (R == 1) multiply<1, W>(panel, terms, widths, row, out, stride);
-  else if (n == R) multiply<R, W>(panel, terms, widths, row, out, stride);
-  else multiply_up_to<R - 1, W>(n, panel, terms, widths, row, out, stride);
+  if constexpr (R == 1) multiply<1, W, WIDE>(panel, terms, widths, row, out, stride);
+  else if (n == R) multiply<R, W, WIDE>(panel, terms, widths, row, out, stride);
+  else multiply_up_to<R - 1, W, WIDE>(n, panel, terms, widths, row, out, stride);
+}
+
+// A tile's results for up to Tile<G>::rows rows. Of the last tile of one gate three quarters may hold no unit.
+template <int G>
+INLINE void multiply_tile(int64_t held, int n, const real* panel, int64_t depth, int terms, const int64_t* widths,
+                          const real* const* row, V* out) {
+  enum { R = Tile<G>::rows, W = Tile<G>::width, E = Tile<G>::each, S = Tile<G>::slices };
+  if constexpr (G == 1 && W > 1) {
+    if (held == 1) return multiply_up_to<R, 1, W>(n, panel, terms, widths, row, out, W);
+    if (W > 2 && held == 2) return multiply_up_to<R, 2, W>(n, panel, terms, widths, row, out, W);
+  }
+  for (int slice = 0; slice < S; slice++)
+    multiply_up_to<R, E>(n, panel + slice * depth * E * L, terms, widths, row, out + slice * E, W);
 }
 
 // What this thread works on: rows; and of their units, where several threads share the rows, part `part`. Work that
@@ -150,8 +163,7 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
       for (int term = 0; term < TERMS; term++)
         for (int r = 0; r < n; r++) row[term * n + r] = operand(term, at + r) + block * widths[term];
       V out[R * W];
-      for (int slice = 0; slice < S; slice++)
-        multiply_up_to<R, E>(n, panel + slice * depth * E * L, TERMS, widths, row, out + slice * E, W);
+      multiply_tile<G>(up(units - first, L), n, panel, depth, TERMS, widths, row, out);
 #endif
       for (int r = 0; r < n; r++)
         for (int v = 0; v < B; v++) {
