@@ -1,22 +1,31 @@
 """Training speed of a text classifier beside plain PyTorch and Keras on JAX, in turns in one process.
 
 pip install jax==0.10.2 keras==3.15.1
-python benchmarks/tasks/classify_speed.py [--rounds 5] [--threads 2] [--out FILE.jsonl]
+python benchmarks/tasks/classify_speed.py
+    [--data ../shared/data/chnsenticorp_hotel/ChnSentiCorp_htl_all.csv.gz] [--rounds 5] [--threads 2]
+    [--precision bfloat16] [--out FILE.jsonl]
 
 The network of Keras' own example of a bidirectional LSTM: 20,000 words to vectors of 128, two layers of an
-LSTM of 64 units each way, the last state of both, one sigmoid; Adam, 32 texts of 200 words a batch, padded by
-nobody. Words and labels are drawn by chance: what they are does not change the work. Before the clock runs
-all begin with the same weights, and must say the same of a batch; ours and plain PyTorch must give the same
-gradients too. A round trains each on the same batches, in changing order. Without Keras it is left out.
+LSTM of 64 units each way, the last state of both, one sigmoid; Adam, 32 texts of 200 tokens a batch. With
+`--data` the texts are reviews by characters, shorter ones filled up in front as Keras does it; else words and
+labels are drawn by chance. Before the clock runs all begin with the same weights, and must say the same of a
+batch; ours and plain PyTorch must give the same gradients too. A round trains each on the same new batches,
+in changing order, on from where its last round ended. Without Keras it is left out, and where ours and plain
+PyTorch are both under autocast to bfloat16.
+
+What the numbers are does change the work: a gradient that vanishes over 200 steps passes through numbers too
+small for a processor's normal arithmetic, and Intel's take many times as long over these. Our kernels take
+them for 0; `--flush` has PyTorch do so too in its first thread, as torch.set_flush_denormal does.
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
 import os
 from collections.abc import Callable
-from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +36,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 import cellwright as cw
 from cellwright.cells import get
+from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import Embedding, Reader
+from cellwright.tasks.training.plan import Plan
 
 WORDS, WIDTH, UNITS, STEPS, BATCH = 20_000, 128, 64, 200, 32
 Texts = npt.NDArray[np.int64]
@@ -59,14 +70,8 @@ class Ours(nn.Module):
     def __init__(self, peer: Plain) -> None:
         super().__init__()
         first = Embedding([WORDS], WIDTH, hidden_words=0.0, dropout=0.0)
-        settings: Any = {
-            "units": UNITS,
-            "layers": 2,
-            "bidirectional": True,
-            "dropout": 0.0,
-            "pooling": "last",
-        }
-        self.reader = Reader(first, WIDTH, get("lstm"), 1, **settings)
+        layers = Layers(get("lstm"), UNITS, layers=2, bidirectional=True)
+        self.reader = Reader(first, WIDTH, layers, 1, pooling="last")
         same = cw.nn.LSTM(WIDTH, UNITS, num_layers=2, bidirectional=True)
         same.load_state_dict(peer.lstm.state_dict())
         with torch.no_grad():
@@ -89,14 +94,16 @@ def loss_of(network: nn.Module, x: Texts, y: npt.NDArray[np.float32]) -> Tensor:
     return binary_cross_entropy_with_logits(network(torch.from_numpy(x))[:, 0], torch.from_numpy(y))
 
 
-def trainer(network: nn.Module, *, fused: bool) -> Train:
+def trainer(network: nn.Module, *, fused: bool, precision: str) -> Train:
     """Training steps as a program of PyTorch has them; `fused` as cellwright's training loop has it."""
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=fused)
+    plan = Plan(precision=precision)
 
     def train(x: Texts, y: npt.NDArray[np.float32]) -> None:
         for start in range(0, len(x), BATCH):
             optimizer.zero_grad()
-            loss = loss_of(network, x[start : start + BATCH], y[start : start + BATCH])
+            with plan.autocast():
+                loss = loss_of(network, x[start : start + BATCH], y[start : start + BATCH])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
@@ -131,8 +138,8 @@ def keras_on_jax(peer: Plain, x: Texts) -> tuple[Train, npt.NDArray[np.float32]]
     return train, np.log(shares / (1 - shares))
 
 
-def checked(x: Texts, y: npt.NDArray[np.float32]) -> dict[str, Train]:
-    """All contenders, after they have said the same."""
+def checked(x: Texts, y: npt.NDArray[np.float32], precision: str) -> dict[str, Train]:
+    """All contenders, after they have said the same, in float32."""
     plain = Plain()
     ours = Ours(plain)
     losses = [loss_of(network, x, y) for network in (ours, plain)]
@@ -144,7 +151,12 @@ def checked(x: Texts, y: npt.NDArray[np.float32]) -> dict[str, Train]:
         (ours.reader.first.tables[0], plain.embedding),  # type: ignore[union-attr, index]
     ):
         torch.testing.assert_close(one.weight.grad, other.weight.grad, rtol=1e-3, atol=1e-7)
-    found = {"cellwright": trainer(ours, fused=True), "plain PyTorch": trainer(plain, fused=False)}
+    found = {
+        "cellwright": trainer(ours, fused=True, precision=precision),
+        "plain PyTorch": trainer(plain, fused=False, precision=precision),
+    }
+    if precision != "float32":
+        return found
     if find_spec("keras") and find_spec("jax"):
         keras, logits = keras_on_jax(plain, x)
         with torch.no_grad():
@@ -153,26 +165,65 @@ def checked(x: Texts, y: npt.NDArray[np.float32]) -> dict[str, Train]:
     return found
 
 
+def by_pieces(train: Train, x: Texts, y: npt.NDArray[np.float32], size: int) -> Callable[[], None]:
+    """Training on the next so many texts at every call."""
+    starts = iter(range(0, len(x), size))
+
+    def go_on() -> None:
+        start = next(starts)
+        train(x[start : start + size], y[start : start + size])
+
+    return go_on
+
+
+def drawn(count: int) -> tuple[Texts, npt.NDArray[np.float32]]:
+    """Words and labels by chance."""
+    draw = np.random.default_rng(0)
+    x = draw.integers(1, WORDS, (count, STEPS))
+    return x, draw.integers(0, 2, count).astype(np.float32)
+
+
+def read(file: Path, count: int) -> tuple[Texts, npt.NDArray[np.float32]]:
+    """The first so many reviews in an order drawn by chance, a number for each character."""
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        rows = [(row["review"], float(row["label"])) for row in csv.DictReader(lines)]
+    np.random.default_rng(0).shuffle(rows)
+    known: dict[str, int] = {}
+    x = np.ones((count, STEPS), dtype=np.int64)  # 1 fills up; 0 is padding, which learns nothing of ours
+    for at, (text, _) in enumerate(rows[:count]):
+        numbers = [min(known.setdefault(c, len(known) + 2), WORDS - 1) for c in text[:STEPS]]
+        x[at, STEPS - len(numbers) :] = numbers
+    if len(rows) < count:
+        raise SystemExit(f"{file} has {len(rows)} reviews, and {count} are wanted: fewer --rounds")
+    return x, np.array([label for _, label in rows[:count]], dtype=np.float32)
+
+
 def main() -> None:
     """Check that all are the same, then time them."""
     parser = options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=320, help="of a round, for each contender")
+    parser.add_argument("--data", type=Path, help="reviews: a csv.gz of label and review")
+    parser.add_argument("--flush", action="store_true", help="denormals are 0 in PyTorch's first thread")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.set_defaults(threads=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
-    draw = np.random.default_rng(0)
-    x = draw.integers(1, WORDS, (given.texts, STEPS))
-    y = draw.integers(0, 2, given.texts).astype(np.float32)
-    contenders = checked(x[:BATCH], y[:BATCH])
-    for train in contenders.values():
-        train(x[: 2 * BATCH], y[: 2 * BATCH])
-    taken = in_turns({name: partial(train, x, y) for name, train in contenders.items()}, given.rounds)
+    torch.set_flush_denormal(given.flush)
+    count = given.texts * (given.rounds + 1)
+    x, y = drawn(count) if given.data is None else read(given.data, count)
+    contenders = checked(x[:BATCH], y[:BATCH], given.precision)
+    ways = {name: by_pieces(train, x, y, given.texts) for name, train in contenders.items()}
+    in_turns(ways, 1)
+    taken = in_turns(ways, given.rounds)
     speeds = {name: each.of(given.texts) for name, each in taken.items()}
     middle = medians(speeds)
     ours = middle["cellwright"]
     row = {
+        "texts": "drawn" if given.data is None else given.data.name,
+        "precision": given.precision,
+        "flush": given.flush,
         "texts_per_second": {name: round(v, 1) for name, v in middle.items()},
         "times": {name: round(ours / v, 2) for name, v in middle.items() if name != "cellwright"},
         "all": {name: [round(v, 1) for v in values] for name, values in speeds.items()},

@@ -1,6 +1,7 @@
 """Training speed of a language model, beside a plain PyTorch program, in one run.
 
-python benchmarks/tasks/generate_speed.py ../shared/data/ptb/ptb.train.txt.gz [--rounds 5] [--out FILE.jsonl]
+python benchmarks/tasks/generate_speed.py ../shared/data/ptb/ptb.train.txt.gz [--rounds 5]
+    [--precision bfloat16] [--out FILE.jsonl]
 
 Zaremba's small net on Penn Treebank: 200 numbers a word, two LSTM layers of 200, a softmax over 10,000 words,
 20 columns, 20 steps, SGD, clipped gradients. Ours is the training loop of `cellwright train generate --recipe
@@ -9,6 +10,8 @@ the clock runs, ours gets the peer's weights, and the losses of the first steps 
 second of the process's own time and of the clock; the quotient is that of medians over rounds.
 
 `--parts` times what the peer's step is made of: the products of the softmax alone are most of it.
+`--precision bfloat16` puts both under autocast, and the peer as it is beside them; ours and the peer's losses
+are compared in float32 before that.
 """
 
 from __future__ import annotations
@@ -47,14 +50,15 @@ class Peer(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -0.1, 0.1)
 
-    def train_on(self, chunks: Iterator[Chunk]) -> list[float]:
+    def train_on(self, chunks: Iterator[Chunk], precision: str = "float32") -> list[float]:
         """The losses of so many steps of SGD."""
         optimiser, hx, losses = torch.optim.SGD(self.parameters(), lr=RATE), None, []
         for chunk in chunks:
             optimiser.zero_grad()
-            y, hx = self.lstm(self.embedding(chunk.x), hx)
-            hx = (hx[0].detach(), hx[1].detach())
-            loss = cross_entropy(self.head(y).flatten(0, 1), chunk.y.flatten())
+            with Plan(precision=precision).autocast():
+                y, hx = self.lstm(self.embedding(chunk.x), hx)
+                hx = (hx[0].detach(), hx[1].detach())
+                loss = cross_entropy(self.head(y).flatten(0, 1), chunk.y.flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(self.parameters(), CLIP)
             optimiser.step()
@@ -87,11 +91,13 @@ class Losses(Quiet):
         self.all.append(loss)
 
 
-def ours(estimator: Generator, network: LanguageModel, chunks: list[Chunk]) -> list[float]:
+def ours(
+    estimator: Generator, network: LanguageModel, chunks: list[Chunk], precision: str = "float32"
+) -> list[float]:
     """The losses of the library's own training loop."""
     plan = Plan(
         epochs=1, learning_rate=RATE, weight_decay=0.0, clip=CLIP, optimizer="sgd", schedule="constant",
-        warmup=0.0, patience=0,
+        warmup=0.0, patience=0, precision=precision,
     )  # fmt: skip
     seen = Losses()
     loop.train(network, Some(chunks), estimator.loss, plan, observer=seen)
@@ -147,6 +153,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="ptb.train.txt.gz")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -159,16 +166,20 @@ def main() -> None:
     take_weights(network, peer, estimator.layers)
     same = [ours(estimator, network, chunks[:ALIKE]), peer.train_on(iter(chunks[:ALIKE]))]
     torch.testing.assert_close(*map(torch.tensor, same), rtol=1e-4, atol=1e-4)
+    precision = given.precision
     ways: dict[str, Callable[[], Any]] = {
-        "cellwright": lambda: ours(estimator, network, chunks),
-        "torch.nn.LSTM": lambda: peer.train_on(iter(chunks)),
+        "cellwright": lambda: ours(estimator, network, chunks, precision),
+        "torch.nn.LSTM": lambda: peer.train_on(iter(chunks), precision),
     }
+    if precision != "float32":
+        ways["torch.nn.LSTM in float32"] = lambda: peer.train_on(iter(chunks))
     count = sum(chunk.y.numel() for chunk in chunks)
     taken = in_turns(ways, given.rounds)
     by_process = {name: [round(v) for v in each.of(count, worked=True)] for name, each in taken.items()}
     worked = medians(by_process)
     clock = medians({name: [round(v) for v in each.of(count)] for name, each in taken.items()})
     row = {
+        "precision": precision,
         "tokens_per_cpu_second": worked,
         "tokens_per_second": clock,
         "times": round(worked["cellwright"] / worked["torch.nn.LSTM"], 2),
