@@ -45,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
             failed += 1
             continue
         failed += _run(case, given, min(left, CASES[case]))
-    for line in compared(read(given.out)):
+    for line in compared(list(read(given.out))):
         print(line)
     return 1 if failed else 0
 

@@ -67,13 +67,13 @@ def _once(job: Callable[[], object], place: Place) -> float:
         begun = time.perf_counter()
         job()
         return 1e3 * (time.perf_counter() - begun)
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
     begin.record()
     job()
     end.record()
     torch.cuda.synchronize()
-    return begin.elapsed_time(end)
+    return float(begin.elapsed_time(end))
 
 
 def quartiles(times: list[float]) -> list[float]:
@@ -89,7 +89,7 @@ def both_ways(run: Run, x: Tensor, place: Place) -> dict[str, list[float]]:
             run(x)
 
     def training() -> None:
-        run(x).sum().backward()
+        run(x).sum().backward()  # type: ignore[no-untyped-call]
 
     return {"forward": quartiles(timed(forward, place)), "training": quartiles(timed(training, place))}
 
@@ -97,7 +97,7 @@ def both_ways(run: Run, x: Tensor, place: Place) -> dict[str, list[float]]:
 def first_call(run: Run, x: Tensor) -> float:
     """Seconds of the first training step: compiling, mostly."""
     begun = time.perf_counter()
-    run(x).sum().backward()
+    run(x).sum().backward()  # type: ignore[no-untyped-call]
     if x.is_cuda:
         torch.cuda.synchronize()
     return round(time.perf_counter() - begun, 2)
@@ -164,7 +164,8 @@ def peer(name: str, contestant: str, make: Make, x: Tensor, place: Place) -> Row
 
 
 def _y(found: Any) -> Tensor:
-    return found[0] if isinstance(found, tuple) else found
+    y: Tensor = found[0] if isinstance(found, tuple) else found
+    return y
 
 
 def _fewer(place: Place) -> Place:
@@ -231,7 +232,12 @@ def compiled(place: Place) -> Iterator[Row]:
     hidden, steps = place.dense[-1], min(64, place.steps)
     yield ours("peephole", "peephole", (steps, place.batch, hidden, hidden), place, place.dtype)
     loop = cw.nn.Recurrent("peephole", hidden, hidden, backend="eager").to(place.device, place.dtype)
-    run: Any = (lambda v: loop(v)[0]) if place.device == "cpu" else torch.compile(lambda v: loop(v)[0])
+
+    def unrolled(v: Tensor) -> Tensor:
+        y: Tensor = loop(v)[0]
+        return y
+
+    run = unrolled if place.device == "cpu" else torch.compile(unrolled)
     yield peer("peephole", "torch.compile of the loop", lambda: run, _input(place, hidden, steps), place)
 
 

@@ -59,7 +59,7 @@ def row(cell: str, sizes: Sizes, repetitions: int) -> Row:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         error = _distance(_gradients(compiled, made, x), _gradients(plain, plain, x))
-        jobs = {
+        jobs: dict[str, Callable[[], object]] = {
             "training, eager": lambda: _gradients(plain, plain, x),
             "training, compiled": lambda: _gradients(compiled, made, x),
             "run, eager": lambda: _run(plain, x),

@@ -46,8 +46,8 @@ def main(check: bool) -> int:
 
 
 def _long(rows: Sequence[Row]) -> Table:
-    head = ("cell", "T,B,I,H", "step, ms", 'with checkpoint="sqrt"', "times as long", "peak, MiB")
-    head = (*head, 'with checkpoint="sqrt"', "y, dy, dx alone")
+    kept = 'with checkpoint="sqrt"'
+    head = ("cell", "T,B,I,H", "step, ms", kept, "times as long", "peak, MiB", kept, "y, dy, dx alone")
     lines = [
         (
             *_shape(row),
@@ -165,7 +165,8 @@ def _shape(row: Row) -> tuple[str, str]:
 
 
 def _cell(row: Row) -> str:
-    return NAMES.get(row["cell"], row["cell"])
+    name: str = row["cell"]
+    return NAMES.get(name, name)
 
 
 def _at(row: Row) -> str:

@@ -85,7 +85,7 @@ def _step(network: Network, problem: Problem, optimiser: torch.optim.Optimizer, 
     batch = problem.draw(TOGETHER, by)
     said = network(batch.x, batch.lengths)
     optimiser.zero_grad()
-    problem.loss(said, batch.answer).backward()
+    problem.loss(said, batch.answer).backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     if torch.isfinite(norm):
         optimiser.step()

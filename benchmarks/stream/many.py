@@ -31,7 +31,8 @@ def rows(
 
         def call(layer: cw.nn.Recurrent = layer, x: torch.Tensor = x) -> torch.Tensor:
             with torch.no_grad():
-                return layer(x)[0][-1]
+                y: torch.Tensor = layer(x)[0][-1]
+                return y
 
         error = float((pushes() - call()).abs().max())
         if not error < 1e-4:

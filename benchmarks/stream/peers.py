@@ -19,8 +19,14 @@ def ours(layer: cw.nn.LSTM, x: torch.Tensor) -> dict[str, Push]:
     for kind, step in (("array", x.numpy()), ("tensor", x)):
         fresh, into = cw.Stream(layer), cw.Stream(layer)
         out = np.empty(layer.hidden_size, np.float32) if kind == "array" else torch.empty(layer.hidden_size)
-        pushes[f"cellwright, {kind}"] = lambda push=fresh.push, step=step: push(step)
-        pushes[f"cellwright, {kind}, out"] = lambda push=into.push, step=step, out=out: push(step, out)
+
+        def plain(push: Callable[..., Any] = fresh.push, step: Any = step) -> Any:
+            return push(step)
+
+        def placed(push: Callable[..., Any] = into.push, step: Any = step, out: Any = out) -> Any:
+            return push(step, out)
+
+        pushes |= {f"cellwright, {kind}": plain, f"cellwright, {kind}, out": placed}
     return pushes
 
 
@@ -28,6 +34,7 @@ def lstm_cell(layer: cw.nn.LSTM, x: torch.Tensor) -> Push:
     """torch.nn.LSTMCell in inference mode, its state kept."""
     cell = torch.nn.LSTMCell(layer.input_size, layer.hidden_size)
     cell.load_state_dict({name.removesuffix("_l0"): w for name, w in layer.state_dict().items()})
+    state: tuple[torch.Tensor, torch.Tensor]
     state = (torch.zeros(1, layer.hidden_size), torch.zeros(1, layer.hidden_size))
     step = x[None]
 
@@ -79,6 +86,7 @@ def onnx_runtime(layer: cw.nn.LSTM, x: torch.Tensor) -> Push | None:
 
     def push() -> np.ndarray:
         feed["h"], feed["c"] = session.run(None, feed)
-        return feed["h"][0, 0]
+        y: np.ndarray = feed["h"][0, 0]
+        return y
 
     return push

@@ -26,8 +26,8 @@ import cellwright as cw
 from cellwright.samples.moving_shapes import clips, parted
 from cellwright.tasks.caption.pictures import Pictures, normal
 
-FLICKR = {"features": "handcrafted832", "pieces": 1500, "epochs": 10}
-CLIPS = {
+FLICKR: dict[str, Any] = {"features": "handcrafted832", "pieces": 1500, "epochs": 10}
+CLIPS: dict[str, Any] = {
     "units": 64, "embedding": 32, "bidirectional": True, "batch_size": 32, "learning_rate": 5e-3,
     "epochs": 12, "dropout": 0.3, "word_dropout": 0.0, "feature_dropout": 0.0, "pieces": 60, "patience": 0,
 }  # fmt: skip

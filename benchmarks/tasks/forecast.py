@@ -82,8 +82,9 @@ def measure(name: str, data: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 def _scaled_mse(model: cw.Forecaster, series: Any) -> dict[str, float]:
     """The squared error on the test part, standardised by the training part; that of repeating yesterday."""
-    train, _, test = model.parts(series, None, 0.2)
-    series, test = series.only, test.spans[0]
+    train, _, held = model.parts(series, None, 0.2)
+    assert held is not None
+    series, test = series.only, held.spans[0]
     targets = train.spans[0].targets
     spread = dict(zip(series.names, targets.std(axis=0), strict=True))
     table = model.hindcast(test.series).filter(pl.col("origin") >= pl.lit(series.stamps[test.first]))

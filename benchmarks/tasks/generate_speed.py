@@ -59,7 +59,7 @@ class Peer(nn.Module):
                 y, hx = self.lstm(self.embedding(chunk.x), hx)
                 hx = (hx[0].detach(), hx[1].detach())
                 loss = cross_entropy(self.head(y).flatten(0, 1), chunk.y.flatten())
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.parameters(), CLIP)
             optimiser.step()
             losses.append(loss.item())
@@ -128,7 +128,7 @@ def parts_of(peer: Peer, chunk: Chunk, rounds: int) -> dict[str, float]:
         peer.lstm(peer.embedding(chunk.x))[0].sum().backward()
 
     def softmax() -> None:
-        cross_entropy(peer.head(y.requires_grad_()), wanted).backward()
+        cross_entropy(peer.head(y.requires_grad_()), wanted).backward()  # type: ignore[no-untyped-call]
 
     def products() -> None:
         torch.mm(y.detach(), weight.T), torch.mm(slope, weight), torch.mm(slope.T, y.detach())

@@ -41,18 +41,20 @@ class Peer(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Nats per token."""
+        assert batch.tags is not None
         packed = nn.utils.rnn.pack_padded_sequence(
             self.embedding(batch.words[..., 0]), batch.lengths, enforce_sorted=False
         )
         y, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
         mask = torch.arange(len(y))[:, None] < batch.lengths
-        return -self.crf(self.head(y), batch.tags.clamp_min(0), mask) / batch.lengths.sum()
+        likely: Tensor = self.crf(self.head(y), batch.tags.clamp_min(0), mask)
+        return -likely / batch.lengths.sum()
 
 
 def take_weights(ours: TagNetwork, peer: Peer) -> None:
     """Ours begins where the peer does."""
     with torch.no_grad():
-        ours.words.tables[0].weight.copy_(peer.embedding.weight)
+        ours.words.tables[0].get_parameter("weight").copy_(peer.embedding.weight)
         for reverse in (False, True):
             own, end = ours.recurrent.weights(0, reverse), "_l0_reverse" if reverse else "_l0"
             for name, weight in (("W", "weight_ih"), ("U", "weight_hh"), ("b", "bias_ih")):
@@ -73,7 +75,7 @@ def trainer(network: nn.Module, loss: Callable[[Batch], Tensor]) -> Callable[[Ba
     def step(batch: Batch) -> float:
         optimizer.zero_grad()
         value = loss(batch)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         return float(value.detach())
@@ -95,6 +97,7 @@ def main() -> None:
     facts["scheme"] = "none"  # no tag is forbidden: the peer cannot forbid
     batches = list(islice(Sides(code.encoded(part, facts), batch_size=BATCH).epoch(0), STEPS))
     ours = model.build(model.find_cell(), facts)
+    assert isinstance(ours, TagNetwork)
     peer = Peer(code.sizes(facts)[0], len(facts["tags"]))
     take_weights(ours, peer)
 

@@ -138,7 +138,7 @@ def stepper(network: nn.Module, loss: Callable[[nn.Module, Padded], Tensor]) -> 
 
     def step(batch: Padded) -> None:
         optimiser.zero_grad()
-        loss(network, batch).backward()
+        loss(network, batch).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
 

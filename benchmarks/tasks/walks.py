@@ -32,7 +32,8 @@ DAILY = 0.012
 def steps(random: np.random.Generator, count: int, kind: str) -> Floats:
     """Steps of spread 1, about [count]."""
     if kind == "heavy":
-        return random.standard_t(3, size=count) / np.sqrt(3)
+        heavy: Floats = random.standard_t(3, size=count) / np.sqrt(3)
+        return heavy
     noise = random.normal(size=count)
     if kind == "garch":
         power = 1.0
