@@ -118,27 +118,28 @@ INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t wi
 #endif
 }
 
-// The piles of all threads, summed into the gradient [blocks, size, width]; `part` takes its share of the tiles.
+// The piles of all threads, summed into the gradient [blocks, size, width]; `part` takes its share of the tiles. A tile
+// of d is `across` tiles of v: rows of v, one below the other, with OUTER_N places each.
 static void from_piles(const real* piles, int64_t stride, int64_t threads, int64_t blocks, int64_t size, int64_t width,
                        real* gradient, bool add, int part, int parts) {
-  const int64_t across = up(width, OUTER_R), down = up(size, OUTER_N), all = blocks * down;
-  for (int64_t tile = all * part / parts; tile < all * (part + 1) / parts; tile++) {
-    const int64_t first = tile % down * OUTER_N, high = size - first < OUTER_N ? size - first : OUTER_N;
-    real* const rows = gradient + (tile / down * size + first) * width;
-    for (int64_t m = 0; m < across; m++) {
-      real sum[OUTER_R * OUTER_N];
-      const real* from = piles + (tile * across + m) * OUTER_R * OUTER_N;
-      for (int64_t k = 0; k < OUTER_R * OUTER_N; k += L) {
-        V whole = load(from + k, All());
-        for (int64_t thread = 1; thread < threads; thread++) whole += load(from + thread * stride + k, All());
-        store(sum + k, whole, All());
-      }
-      const int64_t start = m * OUTER_R, wide = width - start < OUTER_R ? width - start : OUTER_R;
-      for (int64_t n = 0; n < high; n++)
-        for (int64_t r = 0; r < wide; r++) {
-          real& to = rows[n * width + start + r];
-          to = sum[r * OUTER_N + n] + (add ? to : 0);
+  const int64_t deep_rows = up(width, OUTER_R) * OUTER_R, down = up(size, OUTER_N), all = blocks * down;
+  for (int64_t tile = all * part / parts; tile < all * (part + 1) / parts; tile++)
+    for (int64_t at = 0; at < OUTER_N; at += L) {
+      const int64_t first = tile % down * OUTER_N + at, high = size - first < L ? size - first : L;
+      real* const rows = gradient + (tile / down * size + first) * width;
+      each_vector(high > 0 ? width : 0, [&](int64_t start, auto places) {
+        V block[L];
+        for (int64_t r = 0; r < L; r++) {
+          block[r] = (V){};
+          const real* const from = piles + (tile * deep_rows + start + r) * OUTER_N + at;
+          if (start + r < width)
+            for (int64_t thread = 0; thread < threads; thread++) block[r] += load(from + thread * stride, All());
         }
+        transpose(block);
+        for (int64_t n = 0; n < high; n++) {
+          real* const to = rows + n * width + start;
+          store(to, add ? block[n] + load(to, places) : block[n], places);
+        }
+      });
     }
-  }
 }

@@ -214,39 +214,54 @@ template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_
   return blocks * tiles_of(units, Tile<G>::vectors) * depth * Tile<G>::width * L;
 }
 
-// The column of a packed matrix that holds a vector of units: places `stride` apart for every k.
+// The column of a packed matrix that holds a vector of units: places `stride` apart for every k. A unit's numbers lie
+// side by side, or (`across`) one number of all units does.
 #ifdef HALF
+INLINE int64_t pack_whole(real* to, int64_t stride, const real* from, bool across, int64_t units, int64_t width) {
+  int64_t k = 0;
+  if (across)
+    for (; k + 2 <= width; k += 2)
+      store(to + k / 2 * stride, pairs_of(load(from + k * units, All()), load(from + (k + 1) * units, All())), All());
+  else
+    for (; k + 2 * L <= width; k += 2 * L) {
+      V block[L];
+      for (int l = 0; l < L; l++) round_row((Pair*)(block + l), from + l * width + k, 2 * L);
+      transpose(block);
+      for (int l = 0; l < L; l++) store(to + (k / 2 + l) * stride, block[l], All());
+    }
+  return k;
+}
 static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
                         int64_t width) {
   const int64_t left = units - start < L ? units - start : L;
   const int64_t next = across ? units : 1, down = across ? 1 : width;
   from += across ? start : start * width;
-  for (int64_t k = 0; k < 2 * deep(width); k += 2, to += stride)
-    if (across && left == L && k + 1 < width) {
-      const V pairs = pairs_of(load(from + k * units, All()), load(from + (k + 1) * units, All()));
-      store(to, pairs, All());
-    } else {
-      for (int l = 0; l < L; l++) {
-        const real first = l < left && k < width ? from[l * down + k * next] : 0;
-        const real second = l < left && k + 1 < width ? from[l * down + (k + 1) * next] : 0;
-        ((Pair*)to)[l] = pair_of(first, second);
-      }
+  for (int64_t k = left == L ? pack_whole(to, stride, from, across, units, width) : 0; k < 2 * deep(width); k += 2)
+    for (int l = 0; l < L; l++) {
+      const real first = l < left && k < width ? from[l * down + k * next] : 0;
+      const real second = l < left && k + 1 < width ? from[l * down + (k + 1) * next] : 0;
+      ((Pair*)(to + k / 2 * stride))[l] = pair_of(first, second);
     }
 }
 #else
+template <class C> INLINE void pack_places(real* to, int64_t stride, const real* from, int64_t width, int64_t left, C count) {
+  V block[L];
+  for (int l = 0; l < L; l++) block[l] = l < left ? load(from + l * width, count) : (V){};
+  transpose(block);
+  const int64_t places = width_of(count);
+  for (int l = 0; l < places; l++) store(to + l * stride, block[l], All());
+}
 static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
                         int64_t width) {
-  const int64_t left = units - start;
-  if (across && left >= L)
-    for (int64_t k = 0; k < width; k++, to += stride) store(to, load(from + k * units + start, All()), All());
-  else if (left >= L)
-    for (int64_t k = 0; k < width; k++, to += stride)
-#pragma GCC unroll 16
-      for (int l = 0; l < L; l++) to[l] = from[(start + l) * width + k];
+  const int64_t left = units - start < L ? (units > start ? units - start : 0) : L;
+  if (!across)
+    each_vector(width, [&](int64_t k, auto count) {
+      pack_places(to + k * stride, stride, from + start * width + k, width, left, count);
+    });
+  else if (left == L)
+    for (int64_t k = 0; k < width; k++) store(to + k * stride, load(from + k * units + start, All()), All());
   else
-    for (int64_t k = 0; k < width; k++, to += stride)
-      for (int l = 0; l < L; l++)
-        to[l] = l >= left ? 0 : from[across ? k * units + start + l : (start + l) * width + k];
+    for (int64_t k = 0; k < width; k++) store(to + k * stride, load(from + k * units + start, (int)left), All());
 }
 #endif
 

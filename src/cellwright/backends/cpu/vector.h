@@ -38,6 +38,9 @@ enum { L = BYTES / sizeof(real) };
 // How many of a vector's places hold units: all of them, or an int for the last vector of a row.
 struct All {};
 
+INLINE int width_of(All) { return L; }
+INLINE int width_of(int count) { return count; }
+
 INLINE int64_t up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 INLINE V splat(real v) { return v - (V){}; }
 INLINE N bits(V v) { N n; memcpy(&n, &v, BYTES); return n; }
@@ -60,6 +63,31 @@ template <class F> INLINE void each_vector(int64_t units, F f) {
   int64_t unit = 0;
   for (; unit + L <= units; unit += L) f(unit, All());
   if (unit < units) f(unit, (int)(units - unit));
+}
+
+// The numbers 0 to L - 1 as a list.
+template <int... K> struct Places {};
+template <int COUNT, int... K> struct Counted : Counted<COUNT - 1, COUNT - 1, K...> {};
+template <int... K> struct Counted<0, K...> { typedef Places<K...> list; };
+#if defined(__clang__) || __GNUC__ >= 12
+#define CHOSEN(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define CHOSEN(a, b, ...) __builtin_shuffle(a, b, (N){__VA_ARGS__})
+#endif
+// Places without the bit BLOCK stay in a, those with it in b; the others change sides.
+template <int BLOCK, int... K> INLINE void exchange(V& a, V& b, Places<K...>) {
+  const V first = CHOSEN(a, b, (K & BLOCK ? L + K - BLOCK : K)...);
+  b = CHOSEN(a, b, (K & BLOCK ? L + K : K + BLOCK)...);
+  a = first;
+}
+// Rows for columns of L vectors.
+template <int BLOCK = L / 2> INLINE void transpose(V (&m)[L]) {
+  if constexpr (BLOCK > 0) {
+#pragma GCC unroll 16
+    for (int k = 0; k < L; k++)
+      if (!(k & BLOCK)) exchange<BLOCK>(m[k], m[k + BLOCK], typename Counted<L>::list());
+    transpose<BLOCK / 2>(m);
+  }
 }
 
 INLINE V abs_(V v) { return real_of(bits(v) & ~bits(splat(-(real)0))); }
