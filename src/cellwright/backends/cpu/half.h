@@ -35,12 +35,21 @@ INLINE V pairs_of(V first, V second) {
   return v;
 }
 
+INLINE Narrow narrow(const real* from) { return __builtin_convertvector(rounded(load(from, All())) >> 16, Narrow); }
+// Numbers side by side as L pairs.
+INLINE V side_by_side(const real* from) {
+  const Narrow both[2] = {narrow(from), narrow(from + L)};
+  V v;
+  memcpy(&v, both, BYTES);
+  return v;
+}
+
 // A row of an operand, filled up with zeros.
 static void round_row(Pair* row, const real* from, int64_t width) {
   Half* const to = (Half*)row;
   int64_t k = 0;
   for (; k + L <= width; k += L) {
-    const Narrow n = __builtin_convertvector(rounded(load(from + k, All())) >> 16, Narrow);
+    const Narrow n = narrow(from + k);
     memcpy(to + k, &n, sizeof n);
   }
   for (; k < width; k++) to[k] = (Half)(rounded(from[k]) >> 16);

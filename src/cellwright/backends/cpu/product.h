@@ -225,7 +225,7 @@ INLINE int64_t pack_whole(real* to, int64_t stride, const real* from, bool acros
   else
     for (; k + 2 * L <= width; k += 2 * L) {
       V block[L];
-      for (int l = 0; l < L; l++) round_row((Pair*)(block + l), from + l * width + k, 2 * L);
+      for (int l = 0; l < L; l++) block[l] = side_by_side(from + l * width + k);
       transpose(block);
       for (int l = 0; l < L; l++) store(to + (k / 2 + l) * stride, block[l], All());
     }
