@@ -26,6 +26,7 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -199,6 +200,12 @@ def read(file: Path, count: int) -> tuple[Texts, npt.NDArray[np.float32]]:
     return x, np.array([label for _, label in rows[:count]], dtype=np.float32)
 
 
+def _first(speeds: dict[str, list[float]], name: str) -> float:
+    """How many times as fast ours is over the first five rounds, by their medians."""
+    ours, theirs = (median(speeds[each][:5]) for each in ("cellwright", name))
+    return round(ours / theirs, 2)
+
+
 def main() -> None:
     """Check that all are the same, then time them."""
     parser = options(__doc__)
@@ -221,12 +228,15 @@ def main() -> None:
     speeds = {name: each.of(given.texts) for name, each in taken.items()}
     middle = medians(speeds)
     ours = middle["cellwright"]
+    whole = {name: sum(each.clock) for name, each in taken.items()}
     row = {
         "texts": "drawn" if given.data is None else given.data.name,
         "precision": given.precision,
         "flush": given.flush,
         "texts_per_second": {name: round(v, 1) for name, v in middle.items()},
         "times": {name: round(ours / v, 2) for name, v in middle.items() if name != "cellwright"},
+        "times_of_first_five": {n: _first(speeds, n) for n in middle if n != "cellwright"},
+        "times_of_all_together": {n: round(v / whole["cellwright"], 2) for n, v in whole.items()},
         "all": {name: [round(v, 1) for v in values] for name, values in speeds.items()},
     }
     keep(row | where(), given.out)
