@@ -43,12 +43,16 @@ def main() -> int:
         return report.main(check=given.check)
     torch.set_num_threads(1)
     before = load()
+    try:
+        problems = [_named(name) for name in given.problems]
+    except ValueError as fact:
+        parser.error(str(fact))
     nets = [name.strip() for name in given.nets.split(";") if name.strip()] or list(CONTESTANTS)
-    for name in given.problems:
+    for asked in problems:
         for net in nets:
             for seed in given.seeds.split(","):
                 effort = Effort(given.sequences, given.units, int(seed), given.rate)
-                whole = stamped("memory", train(net, _named(name), effort), before)
+                whole = stamped("memory", train(net, asked, effort), before)
                 print(json.dumps(whole, ensure_ascii=False), flush=True)
                 if given.out is not None:
                     append(given.out, whole)
@@ -56,8 +60,18 @@ def main() -> int:
 
 
 def _named(name: str) -> Problem:
+    """The problem of that name.
+
+    Raises:
+        ValueError: there is none, or its T is missing, too short or not wanted.
+    """
     kind, _, distance = name.partition(":")
-    return problem(kind, int(distance or 0))
+    least = 10 if kind in ("adding", "multiplication", "copying") else 0
+    whole = int(distance) if distance.isdigit() else -1 if distance else 0
+    if kind not in [usual.partition(":")[0] for usual in USUAL] or whole < least or (whole and not least):
+        known = "adding:T, multiplication:T, copying:T (T at least 10), order 6a, order 6b"
+        raise ValueError(f"there is no such problem: got {name}, expected one of {known}")
+    return problem(kind, whole)
 
 
 if __name__ == "__main__":
