@@ -8,6 +8,7 @@ from cellwright.nn.crf import CRF
 from cellwright.nn.decoder import Decoded, Decoder
 from cellwright.nn.drop_connect import DropConnect
 from cellwright.nn.dropin import GRU, LSTM, RNN
+from cellwright.nn.dropout import Dropout
 from cellwright.nn.inside import ClipGradient, StateDropout, Zoneout
 from cellwright.nn.layer import Layer
 from cellwright.nn.learned_start import LearnedStart
@@ -29,6 +30,7 @@ __all__ = [
     "Decoded",
     "Decoder",
     "DropConnect",
+    "Dropout",
     "Highway",
     "Inside",
     "Layer",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout, layer_norm
+from torch.nn.functional import layer_norm
 
 from cellwright.errors import SettingError
+from cellwright.nn.dropout import dropout
 from cellwright.nn.frame import Frame
 from cellwright.nn.part import Around, Make, need_share
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cellwright.compiler.trace import Cell
 from cellwright.errors import SettingError, ShapeError
 from cellwright.nn.attention import Attention, Memory, make_attention
+from cellwright.nn.dropout import Dropout
 from cellwright.nn.frame import States
 from cellwright.nn.recurrent import Recurrent
 
@@ -100,7 +101,7 @@ class Decoder(nn.Module):
             self.above = Recurrent(
                 cell, width + memory_size, hidden_size, num_layers - 1, dropout=dropout, backend=backend
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.begins = nn.ModuleDict({name: nn.Linear(memory_size, size) for name, size in _begun(self.first)})
         self.W_y = nn.Linear(width + memory_size, self.output_size)
 

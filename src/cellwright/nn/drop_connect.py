@@ -5,11 +5,11 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from torch import Tensor
-from torch.nn.functional import dropout
 
 from cellwright.compiler.graph import Graph
 from cellwright.errors import SettingError
 from cellwright.nn.derived import matrices_in_the_loop
+from cellwright.nn.dropout import dropout
 from cellwright.nn.frame import Frame
 from cellwright.nn.part import Make, OnWeights, need_share
 

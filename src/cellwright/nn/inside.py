@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout
 
 from cellwright.compiler.graph import Graph
 from cellwright.errors import SettingError
 from cellwright.nn.derived import DROP, HOLD, clipped, dropped, held, read_by_matrices, sums_of_products
+from cellwright.nn.dropout import dropout
 from cellwright.nn.frame import Frame
 from cellwright.nn.part import Inside, Make, need_share
 

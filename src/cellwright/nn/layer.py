@@ -13,11 +13,11 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout as drop
 
 from cellwright.backends.call import Call, Outcome
 from cellwright.compiler.trace import Cell
 from cellwright.errors import KindError, SettingError
+from cellwright.nn.dropout import dropout
 from cellwright.nn.frame import Frame, States, need_size
 from cellwright.nn.part import Around, Begin, Inside, Make, OnWeights, Part
 from cellwright.nn.run import Executor, Given, Run, Step, Wanted, begin_run
@@ -212,7 +212,7 @@ class Layer(nn.Module, ABC):
     def _directions(self, x: Tensor, at: int, run: Run) -> Tensor:
         """What one layer gives for x, its directions merged; its states and recorded values go to the run."""
         if at:
-            x = drop(x, self.dropout, self.training)
+            x = dropout(x, self.dropout, self.training)
         outputs = []
         for way in range(self.directions):
             call = self._call(x, at, way, run)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 
 PAD, UNKNOWN = 0, 1
@@ -34,7 +35,7 @@ class Embedding(nn.Module):
         tables = [nn.Embedding(size, width, padding_idx=PAD) for size in sizes]
         self.tables = nn.ModuleList(tables)
         self.hidden_words = hidden_words
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for table in tables:
             nn.init.normal_(table.weight, std=width**-0.5)
             nn.init.zeros_(table.weight[PAD])
@@ -93,7 +94,7 @@ class Reader(nn.Module):
         self.first = first
         self.recurrent = layers.over(width)
         self.pooling = pooling
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, outputs)
         self.attention = Attention(self.recurrent.output_size) if pooling == "attention" else None
 
@@ -124,7 +125,7 @@ class Bag(nn.Module):
     def __init__(self, first: nn.Module, width: int, outputs: int, *, dropout: float) -> None:
         super().__init__()
         self.first = first
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(width, outputs)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -172,7 +173,7 @@ class CountsPerceptron(nn.Module):
         super().__init__()
         self.columns = nn.Embedding(size, units, padding_idx=PAD)
         self.bias = nn.Parameter(torch.zeros(units))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(units, outputs)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -189,7 +190,7 @@ class StretchedPerceptron(nn.Module):
         super().__init__()
         self.length = length
         self.hidden = nn.Linear(channels * length, units)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(units, outputs)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

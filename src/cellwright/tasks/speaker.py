@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cellwright.nn.attention import Memory
 from cellwright.nn.decoder import Decoder
+from cellwright.nn.dropout import Dropout
 from cellwright.nn.frame import States
 from cellwright.nn.linear_cross_entropy import linear_cross_entropy
 from cellwright.tasks.layers import Layers
@@ -68,7 +69,7 @@ class Speaker(nn.Module):
             feed=feed,
             dropout=layers.dropout,
         )
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(self.decoder.output_size, tokens)
         nn.init.zeros_(self.head.bias)
         if tied:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.alphabet import FIRST, Alphabet
 from cellwright.tasks.networks import PAD, UNKNOWN, averaged
 
@@ -36,7 +37,7 @@ class Letters(nn.Module):
         self.single = nn.Parameter(torch.randn(self.letters, width) * width**-0.5)
         self.many = nn.Embedding(self.letters**together + 1, width, padding_idx=0) if together > 1 else None
         self.places = nn.Parameter(torch.randn(places, width) * width**-0.5) if places else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.register_buffer("meanings", torch.from_numpy(alphabet.meanings), persistent=False)
         if self.many is not None:
             nn.init.normal_(self.many.weight, std=width**-0.5)

@@ -1,7 +1,7 @@
 // A matrix's gradient: the sum over many rows of outer(v, d), in tiles that stay in registers.
 //
 // Packed d: for every tile of W vectors, for every row: W * L reals. Packed v: for every tile of R, for every row: R.
-// In bfloat16 "row" means two of them (`deep`); AMX reads v in heaps of 16 rows for each of R.
+// In bfloat16 "row" means two of them (`deep`, with all their parts); AMX reads v in heaps of 16 rows for each of R.
 // Pile (one per thread): for every tile of d, for every tile of v: R x W vectors; `from_piles` brings it in order.
 #ifdef AMX
 enum { OUTER_R = 32, OUTER_W = 2 };
@@ -20,10 +20,19 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
 }
 
 #ifdef AMX
+#ifdef THIRDS
+// The rows of a chunk are summed by themselves first: one long sum would lose digits.
+static void add_outer(int64_t rows, int64_t, const real* v, const real* d, real* pile) {
+  V sum[OUTER_R * OUTER_W];
+  multiply_square<false>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, sum, OUTER_W);
+  for (int n = 0; n < OUTER_R * OUTER_W; n++) collect(pile + n * L, sum[n], All());
+}
+#else
 // What one long sum loses is less than what rounding the operands loses.
 static void add_outer(int64_t rows, int64_t, const real* v, const real* d, real* pile) {
   multiply_square<true>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
 }
+#endif
 #else
 // The rows of a chunk are summed by themselves first: one long sum would lose digits. W: the vectors of d that hold columns.
 template <int W> static void add_columns(int64_t rows, const real* v, const real* d, real* pile) {
@@ -51,34 +60,50 @@ static void add_outer(int64_t rows, int64_t columns, const real* v, const real* 
 
 // Columns begin .. end of rows of reals, laid out by tiles of N, what is past `size` filled up with zeros.
 #ifdef HALF
-// Columns begin .. end of two rows as pairs; `second` may be missing, what is past `size` is 0.
-INLINE void pair_rows(real* to, const real* first, const real* second, int64_t begin, int64_t end, int64_t size) {
-  const int64_t whole = end < size ? end : size;
-  int64_t k = begin;
-  for (; k + L <= whole; k += L, to += L)
-    store(to, pairs_of(load(first + k, All()), second ? load(second + k, All()) : (V){}), All());
-  for (; k < end; k++) *(Pair*)to++ = k < size ? pair_of(first[k], second ? second[k] : 0) : 0;
+// Columns from k on of the share's rows 2 n and 2 n + 1 as pairs; past the last row and column there is 0.
+template <class Row> INLINE Joined joined_rows(const Share& share, int64_t n, int64_t k, int64_t size, Row row_of) {
+  const bool first = 2 * n < share.count, second = 2 * n + 1 < share.count;
+  return pairs_of(first ? load_some(row_of(share.rows[2 * n]) + k, size - k) : (V){},
+                  second ? load_some(row_of(share.rows[2 * n + 1]) + k, size - k) : (V){});
 }
+
+#ifdef AMX
+// The pairs of a heap of 16 lie side by side, for each of the N columns.
+template <int N, class Row>
+INLINE void pack_heaps(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
+  const int64_t rows = deep(share.count);
+  for (int64_t n = 0; n < rows / PARTS; n += L)
+    for (int64_t k = begin; k < end; k += L) {
+      V block[PARTS][L];
+      for (int l = 0; l < L; l++) {
+        const Joined joined = joined_rows(share, n + l, k, size, row_of);
+        for (int p = 0; p < PARTS; p++) block[p][l] = joined.part[p];
+      }
+      real* const tile = to + (k - begin) / N * N * rows + (k - begin) % N * PAIRS + n % PAIRS;
+      for (int p = 0; p < PARTS; p++) {
+        transpose(block[p]);
+        for (int l = 0; l < L; l++) store(tile + (n / PAIRS * PARTS + p) * N * PAIRS + l * PAIRS, block[p][l], All());
+      }
+    }
+}
+#endif
 
 template <int N, bool HEAPS, class Row>
 INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
-  const int64_t rows = deep(share.count);
-  for (int64_t n = 0; n < rows; n++) {
-    const real* const first = 2 * n < share.count ? row_of(share.rows[2 * n]) : 0;
-    const real* const second = 2 * n + 1 < share.count ? row_of(share.rows[2 * n + 1]) : 0;
-    for (int64_t k = begin; k < end; k += N) {
-      real column[N];
-      if (first) pair_rows(column, first, second, k, k + N, size);
-      else memset(column, 0, sizeof column);
-      real* const tile = to + (k - begin) * rows;
 #ifdef AMX
-      if (HEAPS)
-        for (int r = 0; r < N; r++) memcpy(tile + n / 16 * N * 16 + r * 16 + n % 16, column + r, 4);
-      else
+  if constexpr (HEAPS) return pack_heaps<N>(to, share, begin, end, size, row_of);
 #endif
-        memcpy(tile + n * N, column, sizeof column);
-    }
-  }
+  const int64_t rows = deep(share.count);
+  for (int64_t n = 0; n < rows / PARTS; n++)
+    for (int64_t k = begin; k < end; k += N)
+      for (int r = 0; r < N; r += L) {
+        const Joined joined = joined_rows(share, n, k + r, size, row_of);
+        for (int p = 0; p < PARTS; p++) {
+          real* const at = to + (k - begin) * rows + place_of(n, p) * N + r;
+          if (N - r >= L) store(at, joined.part[p], All());
+          else store(at, joined.part[p], N - r);
+        }
+      }
 }
 #else
 template <int N, bool HEAPS, class Row>

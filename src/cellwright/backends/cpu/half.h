@@ -1,19 +1,34 @@
 // Products in bfloat16, where HALF is defined: operands are rounded, two to the 32 bits of a real (k in the lower
 // half, k + 1 in the upper), sums are float32. By AVX512-BF16's pairwise products; by AMX's tiles where AMX is
 // defined (then depths are multiples of a tile's, filled up with zeros); or, slowly, by shifts and float32.
+//
+// With THIRDS, for tiles, products are float32's: a number is the sum of three of bfloat16, 8 of its 24 digits each.
+// An operand's tile of 32 numbers is followed by the tiles of their second and third parts, and of the nine products
+// of parts the six are summed that are not less than what float32 loses by rounding. Infinite numbers become NaN.
 #ifdef HALF
 typedef uint32_t Pair __attribute__((may_alias));
 typedef uint16_t Half __attribute__((may_alias));
 typedef uint32_t Pairs __attribute__((vector_size(BYTES)));
-typedef uint16_t Narrow __attribute__((vector_size(BYTES / 2)));
-#ifdef AMX
-enum { PAIRS = 16 };
+typedef uint16_t Halves __attribute__((vector_size(BYTES)));
+#if defined(__clang__) || __GNUC__ >= 12
+#define CHOSEN_HALVES(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-enum { PAIRS = 1 };
+#define CHOSEN_HALVES(a, b, ...) __builtin_shuffle(a, b, (Halves){__VA_ARGS__})
+#endif
+#ifdef AMX
+enum { PAIRS = 16, HEAP_ROWS = 16 };
+#else
+enum { PAIRS = 1, HEAP_ROWS = 1 };
+#endif
+#ifdef THIRDS
+enum { PARTS = 3 };
+#else
+enum { PARTS = 1 };
 #endif
 
-// How many reals hold `width` numbers of an operand.
-INLINE int64_t deep(int64_t width) { return up(width, 2 * PAIRS) * PAIRS; }
+// How many reals hold `width` numbers of an operand; where part `part` of pair `k` is.
+INLINE int64_t deep(int64_t width) { return up(width, 2 * PAIRS) * PAIRS * PARTS; }
+INLINE int64_t place_of(int64_t k, int part) { return PARTS == 1 ? k : (k / PAIRS * PARTS + part) * PAIRS + k % PAIRS; }
 
 // The upper half is the nearest bfloat16, ties to even; NaN stays NaN.
 INLINE Pairs rounded(V v) {
@@ -27,33 +42,61 @@ INLINE uint32_t rounded(real v) {
   memcpy(&n, &v, 4);
   return v != v ? n | 0x400000 : n + 0x7fff + ((n >> 16) & 1);
 }
-INLINE uint32_t pair_of(real first, real second) { return rounded(first) >> 16 | (rounded(second) & 0xffff0000); }
-INLINE V pairs_of(V first, V second) {
-  const Pairs n = rounded(first) >> 16 | (rounded(second) & 0xffff0000);
-  V v;
-  memcpy(&v, &n, BYTES);
-  return v;
-}
 
-INLINE Narrow narrow(const real* from) { return __builtin_convertvector(rounded(load(from, All())) >> 16, Narrow); }
-// Numbers side by side as L pairs.
-INLINE V side_by_side(const real* from) {
-  const Narrow both[2] = {narrow(from), narrow(from + L)};
-  V v;
-  memcpy(&v, both, BYTES);
-  return v;
-}
-
-// A row of an operand, filled up with zeros.
-static void round_row(Pair* row, const real* from, int64_t width) {
-  Half* const to = (Half*)row;
-  int64_t k = 0;
-  for (; k + L <= width; k += L) {
-    const Narrow n = narrow(from + k);
-    memcpy(to + k, &n, sizeof n);
+// The parts of numbers, each in the upper half of its place.
+#ifdef THIRDS
+INLINE void parts_of(V v, Pairs (&part)[PARTS]) {
+  Pairs n;
+  memcpy(&n, &v, BYTES);
+  for (int p = 0; p < PARTS; p++) {
+    part[p] = p ? n : n + 0x8000;
+    const Pairs high = part[p] & 0xffff0000;
+    V taken;
+    memcpy(&taken, &high, BYTES);
+    v -= taken;
+    memcpy(&n, &v, BYTES);
   }
-  for (; k < width; k++) to[k] = (Half)(rounded(from[k]) >> 16);
-  for (; k < 2 * deep(width); k++) to[k] = 0;
+}
+#else
+INLINE void parts_of(V v, Pairs (&part)[PARTS]) { part[0] = rounded(v); }
+#endif
+struct Joined { V part[PARTS]; };
+INLINE Joined pairs_of(V first, V second) {
+  Pairs lower[PARTS], upper[PARTS];
+  parts_of(first, lower), parts_of(second, upper);
+  Joined joined;
+  for (int p = 0; p < PARTS; p++) {
+    const Pairs n = lower[p] >> 16 | (upper[p] & 0xffff0000);
+    memcpy(&joined.part[p], &n, BYTES);
+  }
+  return joined;
+}
+
+template <int... K> INLINE Halves upper_halves(Halves a, Halves b, Places<K...>) { return CHOSEN_HALVES(a, b, (2 * K + 1)...); }
+// Numbers side by side as L pairs.
+INLINE Joined side_by_side(V first, V second) {
+  Pairs left[PARTS], right[PARTS];
+  parts_of(first, left), parts_of(second, right);
+  Joined joined;
+  for (int p = 0; p < PARTS; p++) {
+    const Halves both = upper_halves((Halves)left[p], (Halves)right[p], typename Counted<2 * L>::list());
+    memcpy(&joined.part[p], &both, BYTES);
+  }
+  return joined;
+}
+
+// A row of an operand, filled up with zeros: `onward` from one tile's numbers to the next's.
+template <int ONWARD> static void round_row(real* row, const real* from, int64_t width) {
+  for (int64_t k = 0; k < up(width, 2 * PAIRS) * 2 * PAIRS; k += 2 * L) {
+    const Joined joined = side_by_side(load_some(from + k, width - k), load_some(from + k + L, width - k - L));
+    const int64_t end = up(width, 2 * PAIRS) * PAIRS - k / 2;
+    for (int p = 0; p < PARTS; p++) {
+      const int64_t place = place_of(k / 2, p);
+      real* const to = row + place / PAIRS * ONWARD + place % PAIRS;
+      if (end >= L) store(to, joined.part[p], All());
+      else store(to, joined.part[p], (int)end);
+    }
+  }
 }
 
 // A pair in every place, and the sum of both products.
@@ -124,6 +167,16 @@ template <int SUM, int A, int B> INLINE void add_tiles() {
 }
 #endif
 
+// Which parts of a row and of a panel are multiplied, one pair after the other; what the pair before had is not read again.
+#ifdef THIRDS
+enum { TIMES = 6 };
+static constexpr int OF_ROWS[] = {2, 1, 1, 0, 0, 0}, OF_PANEL[] = {0, 0, 1, 1, 2, 0};
+#else
+enum { TIMES = 1 };
+static constexpr int OF_ROWS[] = {0}, OF_PANEL[] = {0};
+#endif
+constexpr bool is_new(const int* part, int time) { return time == 0 || part[time] != part[time - 1]; }
+
 // The sums of 16 rows and E vectors; `rows` are 16 of `stride` reals, `steps` tiles deep.
 template <int E, int AT> INLINE void add_panel(const real* panel) {
   if constexpr (AT < E) {
@@ -138,16 +191,47 @@ template <int E, int AT> INLINE void zero_tiles() {
 template <int E, int AT> INLINE void store_tiles(V* out, int64_t stride) {
   if constexpr (AT < E) store_tile<AT>(out + AT, stride), store_tiles<E, AT + 1>(out, stride);
 }
+template <int E, int TIME>
+INLINE void add_times(const real* panel, const real* rows, int64_t stride, int64_t onward) {
+  if constexpr (TIME < TIMES) {
+    if constexpr (is_new(OF_ROWS, TIME)) load_rows<4>(rows + OF_ROWS[TIME] * onward, stride * 4);
+    add_panel<E, 0>(panel + OF_PANEL[TIME] * 16 * E * L);
+    add_times<E, TIME + 1>(panel, rows, stride, onward);
+  }
+}
 template <int E>
 static void multiply_tiles(const real* panel, int64_t steps, const real* rows, int64_t stride, int64_t onward, V* out,
                            int64_t out_stride) {
   static_assert(E <= 4, "tiles 4 to 7 hold the operands");
   zero_tiles<E, 0>();
-  for (int64_t step = 0; step < steps; step++, panel += 16 * E * L, rows += onward) {
-    load_rows<4>(rows, stride * 4);
-    add_panel<E, 0>(panel);
-  }
+  for (int64_t step = 0; step < steps; step += PARTS, panel += PARTS * 16 * E * L, rows += PARTS * onward)
+    add_times<E, 0>(panel, rows, stride, onward);
   store_tiles<E, 0>(out, out_stride * BYTES);
+}
+
+template <int LINES> INLINE void fetch(const real* from) {
+#pragma GCC unroll 16
+  for (int n = 0; n < LINES; n++) __builtin_prefetch(from + n * 16);
+}
+template <int TIME>
+INLINE void add_squares(const real* panel, const real* rows, const real* below, int64_t stride, int64_t onward) {
+  if constexpr (TIME < TIMES) {
+    const real* const from = panel + OF_PANEL[TIME] * 32 * L;
+    if constexpr (is_new(OF_ROWS, TIME)) load_rows<4>(rows + OF_ROWS[TIME] * onward, stride * 4);
+    if constexpr (is_new(OF_PANEL, TIME)) load_tile<6>(from, 2 * BYTES);
+    add_tiles<0, 4, 6>();
+    if constexpr (is_new(OF_PANEL, TIME)) load_tile<7>(from + L, 2 * BYTES);
+    add_tiles<1, 4, 7>();
+    if constexpr (is_new(OF_ROWS, TIME)) load_rows<5>(below + OF_ROWS[TIME] * onward, stride * 4);
+    add_tiles<2, 5, 6>();
+    add_tiles<3, 5, 7>();
+#ifdef THIRDS
+    fetch<16>(panel + PARTS * 32 * L + TIME * 256);
+    fetch<8>(rows + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
+    fetch<8>(below + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
+#endif
+    add_squares<TIME + 1>(panel, rows, below, stride, onward);
+  }
 }
 
 // The sums of 32 rows (16 of them `below`) and two vectors: every tile that is read serves two products, and a panel of
@@ -163,15 +247,9 @@ static void multiply_square(const real* panel, int64_t steps, const real* rows, 
   } else {
     zero_tiles<4, 0>();
   }
-  for (int64_t step = 0; step < steps; step++, panel += 32 * L, rows += onward, below += onward) {
-    load_rows<4>(rows, stride * 4);
-    load_tile<6>(panel, 2 * BYTES);
-    add_tiles<0, 4, 6>();
-    load_tile<7>(panel + L, 2 * BYTES);
-    add_tiles<1, 4, 7>();
-    load_rows<5>(below, stride * 4);
-    add_tiles<2, 5, 6>();
-    add_tiles<3, 5, 7>();
+  for (int64_t step = 0; step < steps; step += PARTS) {
+    add_squares<0>(panel, rows, below, stride, onward);
+    panel += PARTS * 32 * L, rows += PARTS * onward, below += PARTS * onward;
   }
   store_tile<0>(out, across), store_tile<1>(out + 1, across);
   store_tile<2>(lower, across), store_tile<3>(lower + 1, across);

@@ -149,12 +149,12 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
 #ifdef AMX
       const int64_t at = heap * HEAP;
       const int n = share.count - at < HEAP ? (int)(share.count - at) : HEAP;
-      const real *const rows = operand(0, at) + block * depth, *const below = n > 16 ? rows + 16 * stride : rows;
+      const real *const rows = operand(0, at) + block * depth * 16, *const below = n > 16 ? rows + 16 * stride : rows;
       V out[HEAP * W];
       for (int slice = 0; slice < S; slice++) {
         const real* const part = panel + slice * depth * E * L;
-        if constexpr (E == 2) multiply_square<false>(part, depth / 16, rows, below, stride, 16, out + slice * E, W);
-        else multiply_tiles<E>(part, depth / 16, rows, stride, 16, out + slice * E, W);
+        if constexpr (E == 2) multiply_square<false>(part, depth / 16, rows, below, 16, 256, out + slice * E, W);
+        else multiply_tiles<E>(part, depth / 16, rows, 16, 256, out + slice * E, W);
       }
 #else
       const int64_t at = share.count * heap / heaps;
@@ -177,7 +177,7 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
 
 // As `product_of`, `operand(term, row)` being the vector of a row by its number.
 #ifdef HALF
-// The operands of all rows, rounded; a tile reads 16 rows at a time.
+// The operands of all rows, rounded. For tiles, heaps of 16 rows: a tile's numbers of all lie together.
 INLINE int64_t rounded_size(int64_t rows, int64_t blocks, int64_t depth) { return up(rows, 16) * 16 * blocks * depth; }
 
 template <int G, int TERMS, class Operand, class Use>
@@ -185,11 +185,12 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
                     const Share& share, Operand operand, Use use) {
   int64_t depth[1] = {0};
   for (int term = 0; term < TERMS; term++) depth[0] += deep(widths[term]);
-  real* to = share.room;
-  for (int64_t n = 0; n < share.count; n++)
+  for (int64_t n = 0; n < share.count; n++) {
+    real* to = share.room + (n - n % HEAP_ROWS) * blocks * depth[0] + n % HEAP_ROWS * PAIRS;
     for (int64_t block = 0; block < blocks; block++)
-      for (int term = 0; term < TERMS; to += deep(widths[term++]))
-        round_row((Pair*)to, operand(term, share.rows[n]) + block * widths[term], widths[term]);
+      for (int term = 0; term < TERMS; to += HEAP_ROWS * deep(widths[term++]))
+        round_row<HEAP_ROWS * PAIRS>(to, operand(term, share.rows[n]) + block * widths[term], widths[term]);
+  }
 #ifdef AMX
   begin_tiles();
 #endif
@@ -217,31 +218,33 @@ template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_
 // The column of a packed matrix that holds a vector of units: places `stride` apart for every k. A unit's numbers lie
 // side by side, or (`across`) one number of all units does.
 #ifdef HALF
-INLINE int64_t pack_whole(real* to, int64_t stride, const real* from, bool across, int64_t units, int64_t width) {
-  int64_t k = 0;
-  if (across)
-    for (; k + 2 <= width; k += 2)
-      store(to + k / 2 * stride, pairs_of(load(from + k * units, All()), load(from + (k + 1) * units, All())), All());
-  else
-    for (; k + 2 * L <= width; k += 2 * L) {
-      V block[L];
-      for (int l = 0; l < L; l++) block[l] = side_by_side(from + l * width + k);
-      transpose(block);
-      for (int l = 0; l < L; l++) store(to + (k / 2 + l) * stride, block[l], All());
-    }
-  return k;
-}
 static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
                         int64_t width) {
-  const int64_t left = units - start < L ? units - start : L;
-  const int64_t next = across ? units : 1, down = across ? 1 : width;
-  from += across ? start : start * width;
-  for (int64_t k = left == L ? pack_whole(to, stride, from, across, units, width) : 0; k < 2 * deep(width); k += 2)
-    for (int l = 0; l < L; l++) {
-      const real first = l < left && k < width ? from[l * down + k * next] : 0;
-      const real second = l < left && k + 1 < width ? from[l * down + (k + 1) * next] : 0;
-      ((Pair*)(to + k / 2 * stride))[l] = pair_of(first, second);
+  const int64_t left = units - start, pairs = deep(width) / PARTS;
+  if (across) {
+    from += start;
+    for (int64_t k = 0; k < pairs; k++) {
+      const int64_t first = 2 * k < width ? left : 0, second = 2 * k + 1 < width ? left : 0;
+      const Joined joined = pairs_of(load_some(from + 2 * k * units, first), load_some(from + (2 * k + 1) * units, second));
+      for (int p = 0; p < PARTS; p++) store(to + place_of(k, p) * stride, joined.part[p], All());
     }
+    return;
+  }
+  from += start * width;
+  for (int64_t k = 0; k < pairs; k += L) {
+    const int64_t some = width - 2 * k;
+    V block[PARTS][L];
+    for (int l = 0; l < L; l++) {
+      const int64_t held = l < left ? some : 0;
+      const real* const row = from + l * width + 2 * k;
+      const Joined joined = side_by_side(load_some(row, held), load_some(row + L, held - L));
+      for (int p = 0; p < PARTS; p++) block[p][l] = joined.part[p];
+    }
+    for (int p = 0; p < PARTS; p++) {
+      transpose(block[p]);
+      for (int l = 0; l < L && k + l < pairs; l++) store(to + place_of(k + l, p) * stride, block[p][l], All());
+    }
+  }
 }
 #else
 template <class C> INLINE void pack_places(real* to, int64_t stride, const real* from, int64_t width, int64_t left, C count) {

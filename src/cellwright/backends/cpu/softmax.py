@@ -13,14 +13,15 @@ from torch import Tensor
 
 from cellwright.backends.cpu.launch import SMALL, _pool, _prelude
 from cellwright.backends.cpu.memory import BLOCKS
-from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros, library
+from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros, library, thirds_macros
 
 _HERE = Path(__file__).parent
 # Reals of the weights of a block of classes: they and their logits should stay in the second cache. Six rows
-# go through a product together. In bfloat16 a block's slopes of x, which are added to what stands there, take
-# longer than their product: larger blocks add less often (2,048 x 512, 10,000 classes: 270 ms for 337).
-CACHED, CACHED_HALF = 48 * 1024, 128 * 1024
-ROWS, LEAST, MOST = 6, 48, 480
+# go through a product of vectors together, 32 through one of tiles.
+CACHED, ROWS, LEAST, MOST = 48 * 1024, 6, 48, 480
+CACHED_TILES, ROWS_TILES, MOST_TILES = 64 * 1024, 32, 160
+# From this width on three parts in bfloat16 are faster than float32's own products; at 128 they are not.
+WIDE = 160
 DTYPES = (torch.float32, torch.float64)
 MOST_THREADS = 256  # of pool.cpp
 _SIZES = ("rows", "width", "classes", "block", "threads", "back", "add")
@@ -79,9 +80,8 @@ def softmax(
         ToolchainError: there is no compiler.
     """
     (rows, width), classes = x.shape, len(weight)
-    rounding = bfloat16_macros() if loss.half and x.dtype == torch.float32 else ()
-    cached = CACHED_HALF if rounding else CACHED
-    block = min(MOST, max(LEAST, cached // width // ROWS * ROWS))
+    macros = _macros(x, loss.half)
+    block = _block(width, "-DAMX" in macros)
     small = rows * width * classes < SMALL
     threads = 1 if small else min(torch.get_num_threads(), -(-classes // block), MOST_THREADS)
     by_x = None if slopes is None else BLOCKS.take((rows, width), x.dtype)
@@ -90,7 +90,7 @@ def softmax(
     if slopes is not None:
         given |= {"by_weight": slopes.weight, "by_bias": slopes.bias}
     back = slopes is not None
-    built = _built(x.dtype, rounding)
+    built = _built(x.dtype, macros)
     if isinstance(built, ToolchainError):
         raise built.with_traceback(None)
     all_ = built.struct(rows, width, classes, block, threads, back, add, loss.scale, loss.smoothing)
@@ -106,14 +106,25 @@ def softmax(
     return built.softmax(ctypes.byref(all_), built.run), by_x
 
 
+def _macros(x: Tensor, half: bool) -> tuple[str, ...]:
+    if x.dtype != torch.float32:
+        return ("-DDOUBLE",)
+    return bfloat16_macros() if half else thirds_macros() if x.shape[1] >= WIDE else ()
+
+
+def _block(width: int, tiles: bool) -> int:
+    if tiles:
+        return min(MOST_TILES, max(LEAST, CACHED_TILES // width // ROWS_TILES * ROWS_TILES))
+    return min(MOST, max(LEAST, CACHED // width // ROWS * ROWS))
+
+
 class _Built:
-    """The library for one type of numbers; `defines`: further macros, see `toolchain.bfloat16_macros`."""
+    """The library for one type of numbers; `defines`: its macros, see `toolchain`."""
 
     def __init__(self, dtype: torch.dtype, defines: tuple[str, ...]) -> None:
-        double = dtype == torch.float64
         text = _prelude() + (_HERE / "softmax.cpp").read_text()
-        built = library(text, "softmax", ("-DDOUBLE",) if double else defines)
-        real = ctypes.c_double if double else ctypes.c_float
+        built = library(text, "softmax", defines)
+        real = ctypes.c_double if dtype == torch.float64 else ctypes.c_float
         fields = [
             *((name, ctypes.c_int64) for name in _SIZES),
             *((name, real) for name in _SHARES),

@@ -47,6 +47,9 @@ INLINE N bits(V v) { N n; memcpy(&n, &v, BYTES); return n; }
 INLINE V real_of(N n) { V v; memcpy(&v, &n, BYTES); return v; }
 INLINE V load(const real* p, All) { return *(const Loose*)p; }
 INLINE V load(const real* p, int count) { V v = {}; memcpy(&v, p, count * sizeof(real)); return v; }
+INLINE V load_some(const real* p, int64_t count) {
+  return count >= L ? load(p, All()) : count > 0 ? load(p, (int)count) : (V){};
+}
 INLINE void store(real* p, V v, All) { *(Loose*)p = v; }
 INLINE void store(real* p, V v, int count) { memcpy(p, &v, count * sizeof(real)); }
 template <class C> INLINE void collect(real* p, V v, C count) { store(p, load(p, count) + v, count); }

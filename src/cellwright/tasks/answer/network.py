@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cellwright.nn import Recurrent
 from cellwright.nn.attention import make_attention
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import PAD, Embedding, pooled
 
@@ -75,7 +76,7 @@ class Answering(nn.Module):
         self.order = Recurrent(layers.cell, width, width, bidirectional=True)
         self.attention = make_attention(attention, width, width)
         self.turns = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(looks))
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(width, answers)
 
     def forward(self, batch: Asked) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from cellwright.nn import Recurrent
 from cellwright.nn.attention import Memory
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 from cellwright.tasks.speaker import Speaker
 from cellwright.tasks.telling import Teller
@@ -33,12 +34,12 @@ class Describer(Teller):
         tied: bool,
     ) -> None:
         super().__init__()
-        self.hidden = nn.Dropout(hidden_features)
+        self.hidden = Dropout(hidden_features)
         self.first = nn.Linear(width, layers.units)
         self.recurrent: Recurrent | None = None
         if recurrent:
             self.recurrent = layers.over(layers.units)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.speaker = Speaker(
             layers,
             tokens,

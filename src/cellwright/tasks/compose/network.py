@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cellwright.nn.dropout import Dropout
 from cellwright.nn.frame import States
 from cellwright.tasks.compose.rolls import KEYS
 from cellwright.tasks.layers import Layers
@@ -21,9 +22,9 @@ class Ahead(nn.Module):
 
     def __init__(self, layers: Layers, *, hidden_keys: float, common: Tensor) -> None:
         super().__init__()
-        self.hidden = nn.Dropout(hidden_keys)
+        self.hidden = Dropout(hidden_keys)
         self.recurrent = layers.over(KEYS)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, KEYS)
         with torch.no_grad():
             self.head.bias.copy_(common)

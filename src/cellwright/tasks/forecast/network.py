@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.forecast.output import Output
 from cellwright.tasks.forecast.simple import Extent
 from cellwright.tasks.forecast.windows import WindowBatch
@@ -34,7 +35,7 @@ class RecurrentForecast(nn.Module):
         super().__init__()
         self.horizon, self.targets, self.width = extent.horizon, targets, width
         self.recurrent = layers.over(inputs)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = _silent(nn.Linear(self.recurrent.output_size, targets * width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +73,7 @@ class PerceptronForecast(nn.Module):
         super().__init__()
         self.horizon, self.targets, self.width = extent.horizon, targets, width
         self.hidden = nn.Linear((extent.window + extent.horizon) * inputs, units)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = _silent(nn.Linear(units, extent.horizon * targets * width))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn import DropConnect, LockedDropout, Recurrent, linear_cross_entropy
+from cellwright.nn.dropout import Dropout, dropout
 from cellwright.nn.frame import States
 from cellwright.tasks.training.loop import State
 
@@ -61,8 +61,8 @@ class LanguageModel(nn.Module):
         sizes = [*[units] * (layers - 1), embedding if narrow else units]
         self.recurrent = Recurrent(cell, embedding, sizes, **_between(drops, layers))
         self.token_drop = drops.token
-        self.input = LockedDropout(drops.input) if drops.locked else nn.Dropout(drops.input)
-        self.dropout = LockedDropout(drops.output) if drops.locked else nn.Dropout(drops.output)
+        self.input = LockedDropout(drops.input) if drops.locked else Dropout(drops.input)
+        self.dropout = LockedDropout(drops.output) if drops.locked else Dropout(drops.output)
         width = self.recurrent.output_size
         self.projection = nn.Linear(width, embedding, bias=False) if tied and width != embedding else None
         self.head = nn.Linear(embedding if tied else width, tokens)

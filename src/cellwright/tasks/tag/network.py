@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from cellwright.compiler.trace import Cell
 from cellwright.nn import CRF, Recurrent
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import Embedding, pooled
 from cellwright.tasks.tag.code import NO_TAG, Batch
@@ -73,7 +74,7 @@ class TagNetwork(nn.Module):
         self.words = Embedding(words, embedding, hidden_words=hidden_words, dropout=0.0)
         self.spelling = spelling
         self.features = nn.ModuleList(nn.Embedding(size, FEATURE, padding_idx=0) for size in features)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, field.tags)
         self.crf = field
         self.crf.requires_grad_(crf)

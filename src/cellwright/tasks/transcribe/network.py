@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 
 
@@ -22,7 +23,7 @@ class Listener(nn.Module):
     def __init__(self, layers: Layers, width: int, tokens: int) -> None:
         super().__init__()
         self.recurrent = layers.over(width)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.head = nn.Linear(self.recurrent.output_size, tokens)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellwright.nn.attention import Memory
+from cellwright.nn.dropout import Dropout
 from cellwright.tasks.layers import Layers
 from cellwright.tasks.networks import Embedding
 from cellwright.tasks.speaker import Speaker
@@ -31,7 +32,7 @@ class EncoderDecoder(Teller):
         super().__init__()
         self.embedding = Embedding([tokens[0]], embedding, hidden_words=hidden_words, dropout=layers.dropout)
         self.recurrent = layers.over(embedding)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.speaker = Speaker(
             layers,
             tokens[1],
