@@ -16,8 +16,8 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
         y_k = x_k * M_k / (1 - p),   M_k ~ Bernoulli(1 - p)
 
     On a CPU a number of 64 bits decides over four values, where torch.nn.functional.dropout draws one for
-    each, one after the other: that is several times faster. p is rounded to a multiple of 2^-16 there, in the
-    mask and the factor alike, so that the mean of y is x. On other devices it is torch's function.
+    each, one after the other: that is several times faster. The probability is the nearest multiple of 2^-16
+    to p there. On other devices it is torch's function.
     Source: Srivastava et al. 2014.
 
     Args:
@@ -34,7 +34,7 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
     cut = round(p * _DRAWS)
     if x.device.type != "cpu" or not 0 < cut < _DRAWS or torch.compiler.is_compiling():
         return functional.dropout(x, p)
-    return (x * _kept(x, cut)).mul_(_DRAWS / (_DRAWS - cut))
+    return (x * _kept(x, cut)).mul_(1 / (1 - p))
 
 
 def _kept(x: Tensor, cut: int) -> Tensor:

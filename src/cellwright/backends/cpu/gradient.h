@@ -20,19 +20,17 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
 }
 
 #ifdef AMX
+static void add_outer(int64_t rows, int64_t columns, int64_t places, const real* v, const real* d, real* pile) {
 #ifdef THIRDS
-// The rows of a chunk are summed by themselves first: one long sum would lose digits.
-static void add_outer(int64_t rows, int64_t, const real* v, const real* d, real* pile) {
-  V sum[OUTER_R * OUTER_W];
-  multiply_square<false>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, sum, OUTER_W);
+  // The rows of a chunk are summed by themselves first: one long sum would lose digits.
+  V sum[OUTER_R * OUTER_W] = {};
+  multiply_square<false>(places, columns, d, rows / 16, v, v + 256, 16, OUTER_R * 16, sum, OUTER_W);
   for (int n = 0; n < OUTER_R * OUTER_W; n++) collect(pile + n * L, sum[n], All());
-}
 #else
-// What one long sum loses is less than what rounding the operands loses.
-static void add_outer(int64_t rows, int64_t, const real* v, const real* d, real* pile) {
-  multiply_square<true>(d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
-}
+  // What one long sum loses is less than what rounding the operands loses.
+  multiply_square<true>(places, columns, d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
 #endif
+}
 #else
 // The rows of a chunk are summed by themselves first: one long sum would lose digits. W: the vectors of d that hold columns.
 template <int W> static void add_columns(int64_t rows, const real* v, const real* d, real* pile) {
@@ -50,7 +48,7 @@ template <int W> static void add_columns(int64_t rows, const real* v, const real
 #pragma GCC unroll 16
     for (int w = 0; w < W; w++) collect(pile + (r * OUTER_W + w) * L, sum[r][w], All());
 }
-static void add_outer(int64_t rows, int64_t columns, const real* v, const real* d, real* pile) {
+static void add_outer(int64_t rows, int64_t columns, int64_t, const real* v, const real* d, real* pile) {
   const int64_t held = up(columns, L);
   if (OUTER_W > 1 && held == 1) add_columns<1>(rows, v, d, pile);
   else if (OUTER_W > 2 && held == 2) add_columns<2>(rows, v, d, pile);
@@ -135,7 +133,7 @@ INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t wi
     pack_rows<OUTER_R, true>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
     for (int64_t n = begin; n < end; n++)
       for (int64_t m = 0; m < across; m++)
-        add_outer(rows, size - n * OUTER_N, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
+        add_outer(rows, size - n * OUTER_N, width - m * OUTER_R, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
                   pile + ((block * down + n) * across + m) * OUTER_R * OUTER_N);
   }
 #ifdef AMX

@@ -6,8 +6,6 @@
 // An operand's tile of 32 numbers is followed by the tiles of their second and third parts, and of the nine products
 // of parts the six are summed that are not less than what float32 loses by rounding. Infinite numbers become NaN.
 #ifdef HALF
-typedef uint32_t Pair __attribute__((may_alias));
-typedef uint16_t Half __attribute__((may_alias));
 typedef uint32_t Pairs __attribute__((vector_size(BYTES)));
 typedef uint16_t Halves __attribute__((vector_size(BYTES)));
 #if defined(__clang__) || __GNUC__ >= 12
@@ -36,11 +34,6 @@ INLINE Pairs rounded(V v) {
   memcpy(&n, &v, BYTES);
   const Pairs near = n + 0x7fff + ((n >> 16) & 1);
   return v != v ? n | 0x400000 : near;
-}
-INLINE uint32_t rounded(real v) {
-  uint32_t n;
-  memcpy(&n, &v, 4);
-  return v != v ? n | 0x400000 : n + 0x7fff + ((n >> 16) & 1);
 }
 
 // The parts of numbers, each in the upper half of its place.
@@ -209,50 +202,63 @@ static void multiply_tiles(const real* panel, int64_t steps, const real* rows, i
   store_tiles<E, 0>(out, out_stride * BYTES);
 }
 
+// Three parts of a panel and its rows are more than the first cache holds: the next step's are asked for in time.
 template <int LINES> INLINE void fetch(const real* from) {
 #pragma GCC unroll 16
   for (int n = 0; n < LINES; n++) __builtin_prefetch(from + n * 16);
 }
-template <int TIME>
+template <int TIME, bool LOW, bool WIDE>
 INLINE void add_squares(const real* panel, const real* rows, const real* below, int64_t stride, int64_t onward) {
   if constexpr (TIME < TIMES) {
     const real* const from = panel + OF_PANEL[TIME] * 32 * L;
     if constexpr (is_new(OF_ROWS, TIME)) load_rows<4>(rows + OF_ROWS[TIME] * onward, stride * 4);
     if constexpr (is_new(OF_PANEL, TIME)) load_tile<6>(from, 2 * BYTES);
     add_tiles<0, 4, 6>();
-    if constexpr (is_new(OF_PANEL, TIME)) load_tile<7>(from + L, 2 * BYTES);
-    add_tiles<1, 4, 7>();
-    if constexpr (is_new(OF_ROWS, TIME)) load_rows<5>(below + OF_ROWS[TIME] * onward, stride * 4);
-    add_tiles<2, 5, 6>();
-    add_tiles<3, 5, 7>();
+    if constexpr (WIDE && is_new(OF_PANEL, TIME)) load_tile<7>(from + L, 2 * BYTES);
+    if constexpr (WIDE) add_tiles<1, 4, 7>();
+    if constexpr (LOW && is_new(OF_ROWS, TIME)) load_rows<5>(below + OF_ROWS[TIME] * onward, stride * 4);
+    if constexpr (LOW) add_tiles<2, 5, 6>();
+    if constexpr (LOW && WIDE) add_tiles<3, 5, 7>();
 #ifdef THIRDS
     fetch<16>(panel + PARTS * 32 * L + TIME * 256);
     fetch<8>(rows + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
     fetch<8>(below + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
 #endif
-    add_squares<TIME + 1>(panel, rows, below, stride, onward);
+    add_squares<TIME + 1, LOW, WIDE>(panel, rows, below, stride, onward);
   }
 }
+template <int T, bool ADD> INLINE void begin_tile(const V* out, int64_t across) {
+  if constexpr (ADD) load_tile<T>((const real*)out, across);
+  else zero_tile<T>();
+}
 
-// The sums of 32 rows (16 of them `below`) and two vectors: every tile that is read serves two products, and a panel of
-// two vectors stays in the first cache. ADD: to what stands there.
-template <bool ADD>
-static void multiply_square(const real* panel, int64_t steps, const real* rows, const real* below, int64_t stride,
-                            int64_t onward, V* out, int64_t out_stride) {
+// The sums of 32 rows (16 of them `below`, if LOW) and two vectors (if WIDE): every tile that is read serves two products.
+// ADD: to what stands there.
+template <bool ADD, bool LOW, bool WIDE>
+static void multiply_part(const real* panel, int64_t steps, const real* rows, const real* below, int64_t stride,
+                          int64_t onward, V* out, int64_t out_stride) {
   V* const lower = out + 16 * out_stride;
   const int64_t across = out_stride * BYTES;
-  if constexpr (ADD) {
-    load_tile<0>((const real*)out, across), load_tile<1>((const real*)(out + 1), across);
-    load_tile<2>((const real*)lower, across), load_tile<3>((const real*)(lower + 1), across);
-  } else {
-    zero_tiles<4, 0>();
-  }
+  begin_tile<0, ADD>(out, across);
+  if constexpr (WIDE) begin_tile<1, ADD>(out + 1, across);
+  if constexpr (LOW) begin_tile<2, ADD>(lower, across);
+  if constexpr (LOW && WIDE) begin_tile<3, ADD>(lower + 1, across);
   for (int64_t step = 0; step < steps; step += PARTS) {
-    add_squares<0>(panel, rows, below, stride, onward);
+    add_squares<0, LOW, WIDE>(panel, rows, below, stride, onward);
     panel += PARTS * 32 * L, rows += PARTS * onward, below += PARTS * onward;
   }
-  store_tile<0>(out, across), store_tile<1>(out + 1, across);
-  store_tile<2>(lower, across), store_tile<3>(lower + 1, across);
+  store_tile<0>(out, across);
+  if constexpr (WIDE) store_tile<1>(out + 1, across);
+  if constexpr (LOW) store_tile<2>(lower, across);
+  if constexpr (LOW && WIDE) store_tile<3>(lower + 1, across);
+}
+// So many of the rows and of the units are wanted; what is past them is left as it is.
+template <bool ADD>
+INLINE void multiply_square(int64_t count, int64_t units, const real* panel, int64_t steps, const real* rows,
+                            const real* below, int64_t stride, int64_t onward, V* out, int64_t out_stride) {
+  const auto multiply = count > 16 ? units > L ? multiply_part<ADD, true, true> : multiply_part<ADD, true, false>
+                                   : units > L ? multiply_part<ADD, false, true> : multiply_part<ADD, false, false>;
+  multiply(panel, steps, rows, below, stride, onward, out, out_stride);
 }
 #endif
 #else

@@ -153,7 +153,7 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
       V out[HEAP * W];
       for (int slice = 0; slice < S; slice++) {
         const real* const part = panel + slice * depth * E * L;
-        if constexpr (E == 2) multiply_square<false>(part, depth / 16, rows, below, 16, 256, out + slice * E, W);
+        if constexpr (E == 2) multiply_square<false>(n, B == 2 ? units - first : 2 * L, part, depth / 16, rows, below, 16, 256, out + slice * E, W);
         else multiply_tiles<E>(part, depth / 16, rows, 16, 256, out + slice * E, W);
       }
 #else

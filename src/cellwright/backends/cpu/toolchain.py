@@ -98,7 +98,7 @@ def bfloat16_macros() -> tuple[str, ...]:
 
 
 def thirds_macros() -> tuple[str, ...]:
-    """What a kernel is compiled with that makes float32's products of three parts in bfloat16: where there are tiles."""
+    """What a kernel is compiled with whose float32 products are made of bfloat16's: nothing without tiles."""
     tiles = bfloat16_macros()
     return (*tiles, "-DTHIRDS") if "-DAMX" in tiles else ()
 

@@ -16,15 +16,30 @@ def length_of(gradients: list[Tensor]) -> Tensor:
     return whole
 
 
-def shorten(gradients: list[Tensor], length: Tensor, limit: float) -> None:
-    """Make their length `limit`, in place.
+def step_shortened(optimizer: torch.optim.Optimizer, gradients: list[Tensor], share: float) -> None:
+    """A step of the optimiser as if every gradient were `share` of what it is.
 
-    To be called where it is longer only: torch's `clip_grad_norm_` multiplies always, by 1 if need be, and so
-    reads and writes every gradient at every step.
+    To be called where gradients are too long only: torch's `clip_grad_norm_` multiplies always, by 1 if need
+    be. Plain SGD takes the share into its rate, and no gradient is read or written for it:
 
-    >>> gradients = [torch.tensor([3.0]), torch.tensor([[0.0, 4.0]])]
-    >>> shorten(gradients, length_of(gradients), 1.0)
-    >>> gradients
-    [tensor([0.6000]), tensor([[0.0000, 0.8000]])]
+        p - r (s g + d p) = p - (r s) (g + (d / s) p)
+
+    >>> p = torch.nn.Parameter(torch.tensor([1.0]))
+    >>> p.grad = torch.tensor([3.0])
+    >>> step_shortened(torch.optim.SGD([p], lr=0.5, weight_decay=0.1), [p.grad], 1 / 3)
+    >>> p.data, p.grad
+    (tensor([0.4500]), tensor([3.]))
     """
-    torch._foreach_mul_(gradients, limit / (length + 1e-6))
+    groups = optimizer.param_groups
+    if not isinstance(optimizer, torch.optim.SGD) or any(group["momentum"] for group in groups):
+        torch._foreach_mul_(gradients, share)
+        optimizer.step()
+        return
+    before = [(group["lr"], group["weight_decay"]) for group in groups]
+    for group, (rate, decay) in zip(groups, before, strict=True):
+        group["lr"], group["weight_decay"] = rate * share, decay / share
+    try:
+        optimizer.step()
+    finally:
+        for group, (rate, decay) in zip(groups, before, strict=True):
+            group["lr"], group["weight_decay"] = rate, decay

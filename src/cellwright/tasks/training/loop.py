@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cellwright.errors import DataError, Interrupted, RunError, SettingError
 from cellwright.tasks.training.averaging import Average
-from cellwright.tasks.training.clip import length_of, shorten
+from cellwright.tasks.training.clip import length_of, step_shortened
 from cellwright.tasks.training.figures import due
 from cellwright.tasks.training.history import History, Value
 from cellwright.tasks.training.interrupts import Interrupts
@@ -244,8 +244,9 @@ class _Trainer:
         loss, length = torch.stack((result.mean.detach(), norm.to(result.mean))).tolist()
         self._refuse_not_finite(loss, length)
         if 0 < self.plan.clip < length:
-            shorten(gradients, norm, self.plan.clip)
-        self.optimizer.step()
+            step_shortened(self.optimizer, gradients, self.plan.clip / (length + 1e-6))
+        else:
+            self.optimizer.step()
         self.average.add()
         self.state = None if result.state is None else {k: v.detach() for k, v in result.state.items()}
         self._record(loss, length, result.items)
