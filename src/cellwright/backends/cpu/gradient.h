@@ -117,6 +117,16 @@ INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, 
 }
 #endif
 
+// pile += sum over rows of outer(v, d), both packed: d's columns begin .. end of `down` and all of v, in one block.
+INLINE void add_packed(int64_t rows, int64_t size, int64_t width, int64_t begin, int64_t end, const real* d,
+                       const real* v, real* pile) {
+  const int64_t across = up(width, OUTER_R);
+  for (int64_t n = begin; n < end; n++, d += OUTER_N * rows)
+    for (int64_t m = 0; m < across; m++)
+      add_outer(rows, size - n * OUTER_N, width - m * OUTER_R, v + m * OUTER_R * rows, d,
+                pile + (n * across + m) * OUTER_R * OUTER_N);
+}
+
 // pile += sum over the share's rows of outer(v, d), block by block; the share's room holds both packed. Threads that
 // share the rows share the columns of d.
 template <class D, class Vector>
@@ -124,21 +134,14 @@ INLINE void pile_up(const Share& share, int64_t blocks, int64_t size, int64_t wi
   const int64_t rows = deep(share.count), down = up(size, OUTER_N), across = up(width, OUTER_R);
   const int64_t begin = down * share.part / share.parts, end = down * (share.part + 1) / share.parts;
   real* const v = share.room + (end - begin) * OUTER_N * rows;
-#ifdef AMX
-  begin_tiles();
-#endif
   for (int64_t block = 0; block < blocks; block++) {
     pack_rows<OUTER_N, false>(share.room, share, begin * OUTER_N, end * OUTER_N, size,
                        [&](int64_t row) { return d_of(row) + block * size; });
     pack_rows<OUTER_R, true>(v, share, 0, across * OUTER_R, width, [&](int64_t row) { return v_of(row) + block * width; });
-    for (int64_t n = begin; n < end; n++)
-      for (int64_t m = 0; m < across; m++)
-        add_outer(rows, size - n * OUTER_N, width - m * OUTER_R, v + m * OUTER_R * rows, share.room + (n - begin) * OUTER_N * rows,
-                  pile + ((block * down + n) * across + m) * OUTER_R * OUTER_N);
+    begin_tiles();
+    add_packed(rows, size, width, begin, end, share.room, v, pile + block * down * across * OUTER_R * OUTER_N);
+    end_tiles();
   }
-#ifdef AMX
-  end_tiles();
-#endif
 }
 
 // The piles of all threads, summed into the gradient [blocks, size, width]; `part` takes its share of the tiles. A tile

@@ -54,9 +54,7 @@ INLINE void parts_of(V v, Pairs (&part)[PARTS]) {
 INLINE void parts_of(V v, Pairs (&part)[PARTS]) { part[0] = rounded(v); }
 #endif
 struct Joined { V part[PARTS]; };
-INLINE Joined pairs_of(V first, V second) {
-  Pairs lower[PARTS], upper[PARTS];
-  parts_of(first, lower), parts_of(second, upper);
+INLINE Joined pairs_of(const Pairs (&lower)[PARTS], const Pairs (&upper)[PARTS]) {
   Joined joined;
   for (int p = 0; p < PARTS; p++) {
     const Pairs n = lower[p] >> 16 | (upper[p] & 0xffff0000);
@@ -64,18 +62,26 @@ INLINE Joined pairs_of(V first, V second) {
   }
   return joined;
 }
+INLINE Joined pairs_of(V first, V second) {
+  Pairs lower[PARTS], upper[PARTS];
+  parts_of(first, lower), parts_of(second, upper);
+  return pairs_of(lower, upper);
+}
 
 template <int... K> INLINE Halves upper_halves(Halves a, Halves b, Places<K...>) { return CHOSEN_HALVES(a, b, (2 * K + 1)...); }
 // Numbers side by side as L pairs.
-INLINE Joined side_by_side(V first, V second) {
-  Pairs left[PARTS], right[PARTS];
-  parts_of(first, left), parts_of(second, right);
+INLINE Joined side_by_side(const Pairs (&left)[PARTS], const Pairs (&right)[PARTS]) {
   Joined joined;
   for (int p = 0; p < PARTS; p++) {
     const Halves both = upper_halves((Halves)left[p], (Halves)right[p], typename Counted<2 * L>::list());
     memcpy(&joined.part[p], &both, BYTES);
   }
   return joined;
+}
+INLINE Joined side_by_side(V first, V second) {
+  Pairs left[PARTS], right[PARTS];
+  parts_of(first, left), parts_of(second, right);
+  return side_by_side(left, right);
 }
 
 // A row of an operand, filled up with zeros: `onward` from one tile's numbers to the next's.
@@ -265,4 +271,8 @@ INLINE void multiply_square(int64_t count, int64_t units, const real* panel, int
 INLINE int64_t deep(int64_t width) { return width; }
 INLINE V everywhere(const real* p) { return splat(*p); }
 INLINE V plus_product(V sum, V a, V b) { return sum + a * b; }
+#endif
+#ifndef AMX
+INLINE void begin_tiles() {}
+INLINE void end_tiles() {}
 #endif

@@ -191,14 +191,10 @@ INLINE void product(const real* panels, int64_t blocks, int64_t units, const int
       for (int term = 0; term < TERMS; to += HEAP_ROWS * deep(widths[term++]))
         round_row<HEAP_ROWS * PAIRS>(to, operand(term, share.rows[n]) + block * widths[term], widths[term]);
   }
-#ifdef AMX
   begin_tiles();
-#endif
   product_of<G>(panels, blocks, units, depth, share,
                 [&](int, int64_t n) -> const real* { return share.room + n * blocks * depth[0]; }, use);
-#ifdef AMX
   end_tiles();
-#endif
 }
 #else
 INLINE int64_t rounded_size(int64_t, int64_t, int64_t) { return 0; }

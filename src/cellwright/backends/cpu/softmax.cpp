@@ -32,7 +32,11 @@ INLINE int64_t room_of(const Softmax& all) {
   const int64_t deepest = all.rows > all.width ? all.rows : all.width;
   const int64_t rounded = rounded_size(all.block, 1, deep(deepest));
   const int64_t packed = all.back ? room_size(1, all.rows, all.width) * deep(all.block) : 0;
+#ifdef AMX
+  return rounded + packed;
+#else
   return rounded > packed ? rounded : packed;
+#endif
 }
 INLINE real* shared(const Softmax& all, int figure) { return all.figures + figure * span_of(all); }
 INLINE real* own(const Softmax& all, int64_t part, int figure) {
@@ -141,13 +145,93 @@ static double nats_of(const Softmax& all) {
   return nats;
 }
 
-// The slopes of a block's logits, in their place. Past the last row there is nothing to be read.
-static void slopes_of(const Softmax& all, real* z, int64_t first, int64_t count, real* factor) {
-  const int64_t span = span_of(all);
+// What a block's e^(z - top) are multiplied by, for every row.
+static void factors_of(const Softmax& all, int64_t first, real* factor) {
   const real *const whole = shared(all, WHOLE), *const tops = tops_of(all, first);
-  const real even = all.scale * all.smoothing / (real)all.classes, wanted = all.scale * (1 - all.smoothing);
-  for (int64_t n = 0; n < span; n += L)
+  for (int64_t n = 0; n < span_of(all); n += L)
     store(factor + n, exp_(load(tops + n, All()) - load(whole + n, All())) * all.scale, All());
+}
+// Of every class the same share of a row's slope; of the wanted class this much less.
+INLINE real even_of(const Softmax& all) { return all.scale * all.smoothing / (real)all.classes; }
+INLINE real wanted_of(const Softmax& all) { return all.scale * (1 - all.smoothing); }
+// f(row, class of the block) for every row whose wanted class is one of the block's.
+template <class F> INLINE void each_wanted(const Softmax& all, int64_t first, int64_t count, F f) {
+  for (int64_t n = 0; n < all.rows; n++)
+    if (all.wanted[n] >= first && all.wanted[n] < first + count) f(n, all.wanted[n] - first);
+}
+
+#ifdef AMX
+// The slopes of a block's logits, packed for both products: `across`, where classes are rows, and `d`, where two classes
+// are a pair. A logit is read once. Past the last row and class there are zeros.
+struct Slopes {
+  const Softmax& all;
+  real *across, *d;
+  int64_t depth, pairs;
+
+  real* row(int64_t v, int64_t k, int part) const {
+    return across + (v - v % HEAP_ROWS) * depth + v % HEAP_ROWS * PAIRS + place_of(k, part) / PAIRS * HEAP_ROWS * PAIRS +
+           place_of(k, part) % PAIRS;
+  }
+  real* pair(int64_t v, int64_t n, int part) const {
+    return d + (n - n % OUTER_N) * pairs + place_of(v / 2, part) * OUTER_N + n % OUTER_N;
+  }
+  // Another slope in one place.
+  void change(int64_t v, int64_t n, real slope) const {
+    Pairs parts[PARTS];
+    parts_of(splat(slope), parts);
+    for (int p = 0; p < PARTS; p++) {
+      const uint16_t part = parts[p][0] >> 16;
+      memcpy((char*)row(v, n / 2, p) + n % 2 * 2, &part, 2);
+      memcpy((char*)pair(v, n, p) + v % 2 * 2, &part, 2);
+    }
+  }
+};
+
+static void packed_slopes_of(const Softmax& all, const real* z, int64_t first, int64_t count, const real* factor,
+                             real* across, real* d) {
+  const int64_t span = span_of(all), columns = up(all.rows, OUTER_N) * OUTER_N, whole = up(all.rows, 2 * PAIRS) * 2 * PAIRS;
+  const Slopes to = {all, across, d, deep(all.rows), deep(count)};
+  const real even = even_of(all);
+  for (int64_t v = 0; v < deep(count) / PARTS * 2; v += 2) {
+    V sum[2] = {};
+    for (int64_t n = 0; n < whole; n += 2 * L) {
+      Pairs parts[2][2][PARTS];
+#pragma GCC unroll 2
+      for (int below = 0; below < 2; below++)
+#pragma GCC unroll 2
+        for (int right = 0; right < 2; right++) {
+          const int64_t at = n + right * L, left = v + below < count ? all.rows - at : 0;
+          V slope = {};
+          if (left > 0) slope = load(z + (v + below) * span + at, All()) * load(factor + at, All()) - even;
+          if (left > 0 && left < L) slope = only(slope, (int)left, 0);
+          sum[below] += slope;
+          parts_of(slope, parts[below][right]);
+        }
+      for (int right = 0; right < 2 && n < columns; right++) {
+        const Joined joined = pairs_of(parts[0][right], parts[1][right]);
+        for (int p = 0; p < PARTS; p++) store(to.pair(v, n + right * L, p), joined.part[p], All());
+      }
+      for (int below = 0; below < 2 && v + below < count; below++) {
+        const Joined joined = side_by_side(parts[below][0], parts[below][1]);
+        for (int p = 0; p < PARTS; p++) store(to.row(v + below, n / 2, p), joined.part[p], All());
+      }
+    }
+    for (int below = 0; below < 2 && v + below < count; below++) {
+      real* const by_bias = all.by_bias + first + v + below;
+      *by_bias = total(sum[below]) + (all.add ? *by_bias : 0);
+    }
+  }
+  const real wanted = wanted_of(all);
+  each_wanted(all, first, count, [&](int64_t n, int64_t v) {
+    to.change(v, n, z[v * span + n] * factor[n] - even - wanted);
+    all.by_bias[first + v] -= wanted;
+  });
+}
+#else
+// The slopes of a block's logits, in their place. Past the last row there is nothing to be read.
+static void slopes_of(const Softmax& all, real* z, int64_t first, int64_t count, const real* factor) {
+  const int64_t span = span_of(all);
+  const real even = even_of(all), wanted = wanted_of(all);
   for (int64_t v = 0; v < count; v++) {
     V sum = {};
     real* const row = z + v * span;
@@ -158,30 +242,42 @@ static void slopes_of(const Softmax& all, real* z, int64_t first, int64_t count,
     });
     all.by_bias[first + v] = total(sum) + (all.add ? all.by_bias[first + v] : 0);
   }
-  for (int64_t n = 0; n < all.rows; n++) {
-    const int64_t v = all.wanted[n] - first;
-    if (v < 0 || v >= count) continue;
+  each_wanted(all, first, count, [&](int64_t n, int64_t v) {
     z[v * span + n] -= wanted;
     all.by_bias[first + v] -= wanted;
-  }
+  });
 }
+#endif
 
 static void back_of(void* data, int part, int parts) {
   const Softmax& all = *(const Softmax*)data;
-  const int64_t span = span_of(all), widths[1] = {all.rows};
-  real* const pile = all.piles + part * pile_of(all);
+  const int64_t span = span_of(all);
+  real *const pile = all.piles + part * pile_of(all), *const factor = own(all, part, FACTOR);
   memset(pile, 0, pile_of(all) * sizeof(real));
   each_block(all, part, parts, true, [&](int64_t first, int64_t count) {
     real* const z = all.logits + first * span;
-    slopes_of(all, z, first, count, own(all, part, FACTOR));
     const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
-    product<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; },
-               [&](int64_t v, int64_t unit, auto places, const V* out) {
-                 real* const to = all.by_weight + (first + v) * all.width + unit;
-                 store(to, all.add ? load(to, places) + *out : *out, places);
-               });
-    pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return z + v * span; },
-            [&](int64_t v) { return all.weight + (first + v) * all.width; }, pile);
+    const auto weights = [&](int64_t v) { return all.weight + (first + v) * all.width; };
+    const auto keep = [&](int64_t v, int64_t unit, auto places, const V* out) {
+      real* const to = all.by_weight + (first + v) * all.width + unit;
+      store(to, all.add ? load(to, places) + *out : *out, places);
+    };
+    factors_of(all, first, factor);
+#ifdef AMX
+    const int64_t depth[1] = {deep(all.rows)}, rows = deep(count), down = up(all.rows, OUTER_N);
+    real *const across = share.room, *const d = across + rounded_size(count, 1, *depth), *const v = d + down * OUTER_N * rows;
+    packed_slopes_of(all, z, first, count, factor, across, d);
+    pack_rows<OUTER_R, true>(v, share, 0, up(all.width, OUTER_R) * OUTER_R, all.width, weights);
+    begin_tiles();
+    product_of<1>(all.down, 1, all.width, depth, share, [&](int, int64_t n) -> const real* { return across + n * *depth; }, keep);
+    add_packed(rows, all.rows, all.width, 0, down, d, v, pile);
+    end_tiles();
+#else
+    const int64_t widths[1] = {all.rows};
+    slopes_of(all, z, first, count, factor);
+    product<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; }, keep);
+    pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return z + v * span; }, weights, pile);
+#endif
   });
 }
 
