@@ -10,8 +10,6 @@ from cellwright.backends.cpu import toolchain
 # Macros of a kernel: two products at a time, tiles written out in C++, what this processor has itself.
 PAIRS, TILES = ("-DHALF",), ("-DHALF", "-DAMX", "-DEMULATED")
 OWN = toolchain.bfloat16_macros()
-# Float32's products of three parts in bfloat16: written out, and where this processor has tiles.
-THIRDS, OWN_THIRDS = (*TILES, "-DTHIRDS"), toolchain.thirds_macros()
 
 
 def rounded(v: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.backends.rounded import OWN, OWN_THIRDS, PAIRS, THIRDS, TILES, Rounded, distance
+from tests.backends.rounded import OWN, PAIRS, TILES, Rounded, distance
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear
 
@@ -254,49 +254,6 @@ def test_a_way_back_is_as_rounded_as_the_way_there(
     for one, other, exact in zip(first, again, plain, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
         assert 1e-4 < distance(one, exact.double()) < 1e-2
-
-
-@pytest.mark.parametrize(
-    "macros",
-    [THIRDS, pytest.param(OWN_THIRDS, marks=pytest.mark.skipif(not OWN_THIRDS, reason="no tiles here"))],
-)
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_products_of_thirds_are_as_exact_as_float32s(
-    sizes: tuple[int, int, int],
-    smoothing: float,
-    threads: int,
-    macros: tuple[str, ...],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """No further from float64 than torch's two functions are: geometric means over six draws."""
-    monkeypatch.setattr(kernel, "thirds_macros", lambda: macros)
-    monkeypatch.setattr(kernel, "WIDE", 0)
-    monkeypatch.setattr(kernel, "SMALL", 0)
-    torch.set_num_threads(threads)
-    errors = torch.stack([_errors(given(*sizes, torch.float32), smoothing) for _ in range(6)])
-    ours, torchs = errors.log().mean(0).exp().unbind(-1)
-    assert (ours <= 2 * torchs + 1e-7).all(), (ours, torchs)
-
-
-def _errors(made: tuple[Tensor, ...], smoothing: float) -> Tensor:
-    """Of the loss and the slopes by x, weight and bias: our distance from float64, and torch's."""
-    *leaves, target = made
-    wide = [v.detach().double().requires_grad_() for v in leaves]
-    ways = (
-        linear_cross_entropy(leaves[0], leaves[1], target, linear_bias=leaves[2], label_smoothing=smoothing),
-        plainly(*leaves, target, smoothing),
-        plainly(*wide, target, smoothing),
-    )
-    *found, right = (
-        [way.detach(), *torch.autograd.grad(way, of)]
-        for way, of in zip(ways, (leaves, leaves, wide), strict=True)
-    )
-    distances = [
-        [distance(v, r) if r.norm() > 1e-6 else 0.0 for v, r in zip(f, right, strict=True)] for f in found
-    ]
-    return torch.tensor(distances).T.clamp_min(1e-9)
 
 
 @pytest.mark.parametrize("few", [0, 100])

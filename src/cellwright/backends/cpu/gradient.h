@@ -1,7 +1,7 @@
 // A matrix's gradient: the sum over many rows of outer(v, d), in tiles that stay in registers.
 //
 // Packed d: for every tile of W vectors, for every row: W * L reals. Packed v: for every tile of R, for every row: R.
-// In bfloat16 "row" means two of them (`deep`, with all their parts); AMX reads v in heaps of 16 rows for each of R.
+// In bfloat16 "row" means two of them (`deep`); AMX reads v in heaps of 16 rows for each of R.
 // Pile (one per thread): for every tile of d, for every tile of v: R x W vectors; `from_piles` brings it in order.
 #ifdef AMX
 enum { OUTER_R = 32, OUTER_W = 2 };
@@ -20,16 +20,9 @@ INLINE int64_t room_size(int64_t, int64_t size, int64_t width) {
 }
 
 #ifdef AMX
+// What one long sum loses is less than what rounding the operands loses.
 static void add_outer(int64_t rows, int64_t columns, int64_t places, const real* v, const real* d, real* pile) {
-#ifdef THIRDS
-  // The rows of a chunk are summed by themselves first: one long sum would lose digits.
-  V sum[OUTER_R * OUTER_W] = {};
-  multiply_square<false>(places, columns, d, rows / 16, v, v + 256, 16, OUTER_R * 16, sum, OUTER_W);
-  for (int n = 0; n < OUTER_R * OUTER_W; n++) collect(pile + n * L, sum[n], All());
-#else
-  // What one long sum loses is less than what rounding the operands loses.
   multiply_square<true>(places, columns, d, rows / 16, v, v + 256, 16, OUTER_R * 16, (V*)pile, OUTER_W);
-#endif
 }
 #else
 // The rows of a chunk are summed by themselves first: one long sum would lose digits. W: the vectors of d that hold columns.
@@ -59,7 +52,7 @@ static void add_outer(int64_t rows, int64_t columns, int64_t, const real* v, con
 // Columns begin .. end of rows of reals, laid out by tiles of N, what is past `size` filled up with zeros.
 #ifdef HALF
 // Columns from k on of the share's rows 2 n and 2 n + 1 as pairs; past the last row and column there is 0.
-template <class Row> INLINE Joined joined_rows(const Share& share, int64_t n, int64_t k, int64_t size, Row row_of) {
+template <class Row> INLINE V paired_rows(const Share& share, int64_t n, int64_t k, int64_t size, Row row_of) {
   const bool first = 2 * n < share.count, second = 2 * n + 1 < share.count;
   return pairs_of(first ? load_some(row_of(share.rows[2 * n]) + k, size - k) : (V){},
                   second ? load_some(row_of(share.rows[2 * n + 1]) + k, size - k) : (V){});
@@ -70,18 +63,14 @@ template <class Row> INLINE Joined joined_rows(const Share& share, int64_t n, in
 template <int N, class Row>
 INLINE void pack_heaps(real* to, const Share& share, int64_t begin, int64_t end, int64_t size, Row row_of) {
   const int64_t rows = deep(share.count);
-  for (int64_t n = 0; n < rows / PARTS; n += L)
+  for (int64_t n = 0; n < rows; n += L)
     for (int64_t k = begin; k < end; k += L) {
-      V block[PARTS][L];
-      for (int l = 0; l < L; l++) {
-        const Joined joined = joined_rows(share, n + l, k, size, row_of);
-        for (int p = 0; p < PARTS; p++) block[p][l] = joined.part[p];
-      }
-      real* const tile = to + (k - begin) / N * N * rows + (k - begin) % N * PAIRS + n % PAIRS;
-      for (int p = 0; p < PARTS; p++) {
-        transpose(block[p]);
-        for (int l = 0; l < L; l++) store(tile + (n / PAIRS * PARTS + p) * N * PAIRS + l * PAIRS, block[p][l], All());
-      }
+      V block[L];
+      for (int l = 0; l < L; l++) block[l] = paired_rows(share, n + l, k, size, row_of);
+      transpose(block);
+      const int64_t heap = n / PAIRS * N * PAIRS + (k - begin) % N * PAIRS + n % PAIRS;
+      real* const at = to + (k - begin) / N * N * rows + heap;
+      for (int l = 0; l < L; l++) store(at + l * PAIRS, block[l], All());
     }
 }
 #endif
@@ -92,15 +81,13 @@ INLINE void pack_rows(real* to, const Share& share, int64_t begin, int64_t end, 
   if constexpr (HEAPS) return pack_heaps<N>(to, share, begin, end, size, row_of);
 #endif
   const int64_t rows = deep(share.count);
-  for (int64_t n = 0; n < rows / PARTS; n++)
+  for (int64_t n = 0; n < rows; n++)
     for (int64_t k = begin; k < end; k += N)
       for (int r = 0; r < N; r += L) {
-        const Joined joined = joined_rows(share, n, k + r, size, row_of);
-        for (int p = 0; p < PARTS; p++) {
-          real* const at = to + (k - begin) * rows + place_of(n, p) * N + r;
-          if (N - r >= L) store(at, joined.part[p], All());
-          else store(at, joined.part[p], N - r);
-        }
+        const V pairs = paired_rows(share, n, k + r, size, row_of);
+        real* const at = to + (k - begin) * rows + n * N + r;
+        if (N - r >= L) store(at, pairs, All());
+        else store(at, pairs, N - r);
       }
 }
 #else

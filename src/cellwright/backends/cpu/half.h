@@ -1,10 +1,6 @@
 // Products in bfloat16, where HALF is defined: operands are rounded, two to the 32 bits of a real (k in the lower
 // half, k + 1 in the upper), sums are float32. By AVX512-BF16's pairwise products; by AMX's tiles where AMX is
 // defined (then depths are multiples of a tile's, filled up with zeros); or, slowly, by shifts and float32.
-//
-// With THIRDS, for tiles, products are float32's: a number is the sum of three of bfloat16, 8 of its 24 digits each.
-// An operand's tile of 32 numbers is followed by the tiles of their second and third parts, and of the nine products
-// of parts the six are summed that are not less than what float32 loses by rounding. Infinite numbers become NaN.
 #ifdef HALF
 typedef uint32_t Pairs __attribute__((vector_size(BYTES)));
 typedef uint16_t Halves __attribute__((vector_size(BYTES)));
@@ -18,15 +14,8 @@ enum { PAIRS = 16, HEAP_ROWS = 16 };
 #else
 enum { PAIRS = 1, HEAP_ROWS = 1 };
 #endif
-#ifdef THIRDS
-enum { PARTS = 3 };
-#else
-enum { PARTS = 1 };
-#endif
-
-// How many reals hold `width` numbers of an operand; where part `part` of pair `k` is.
-INLINE int64_t deep(int64_t width) { return up(width, 2 * PAIRS) * PAIRS * PARTS; }
-INLINE int64_t place_of(int64_t k, int part) { return PARTS == 1 ? k : (k / PAIRS * PARTS + part) * PAIRS + k % PAIRS; }
+// How many reals hold `width` numbers of an operand.
+INLINE int64_t deep(int64_t width) { return up(width, 2 * PAIRS) * PAIRS; }
 
 // The upper half is the nearest bfloat16, ties to even; NaN stays NaN.
 INLINE Pairs rounded(V v) {
@@ -36,65 +25,23 @@ INLINE Pairs rounded(V v) {
   return v != v ? n | 0x400000 : near;
 }
 
-// The parts of numbers, each in the upper half of its place.
-#ifdef THIRDS
-INLINE void parts_of(V v, Pairs (&part)[PARTS]) {
-  Pairs n;
-  memcpy(&n, &v, BYTES);
-  for (int p = 0; p < PARTS; p++) {
-    part[p] = p ? n : n + 0x8000;
-    const Pairs high = part[p] & 0xffff0000;
-    V taken;
-    memcpy(&taken, &high, BYTES);
-    v -= taken;
-    memcpy(&n, &v, BYTES);
-  }
-}
-#else
-INLINE void parts_of(V v, Pairs (&part)[PARTS]) { part[0] = rounded(v); }
-#endif
-struct Joined { V part[PARTS]; };
-INLINE Joined pairs_of(const Pairs (&lower)[PARTS], const Pairs (&upper)[PARTS]) {
-  Joined joined;
-  for (int p = 0; p < PARTS; p++) {
-    const Pairs n = lower[p] >> 16 | (upper[p] & 0xffff0000);
-    memcpy(&joined.part[p], &n, BYTES);
-  }
-  return joined;
-}
-INLINE Joined pairs_of(V first, V second) {
-  Pairs lower[PARTS], upper[PARTS];
-  parts_of(first, lower), parts_of(second, upper);
-  return pairs_of(lower, upper);
-}
-
+// Rounded numbers as pairs: `second` in the upper halves; and numbers side by side, those of `right` after those of `left`.
+INLINE V vector_of(Pairs n) { V v; memcpy(&v, &n, BYTES); return v; }
+INLINE V pairs_of(Pairs first, Pairs second) { return vector_of(first >> 16 | (second & 0xffff0000)); }
+INLINE V pairs_of(V first, V second) { return pairs_of(rounded(first), rounded(second)); }
 template <int... K> INLINE Halves upper_halves(Halves a, Halves b, Places<K...>) { return CHOSEN_HALVES(a, b, (2 * K + 1)...); }
-// Numbers side by side as L pairs.
-INLINE Joined side_by_side(const Pairs (&left)[PARTS], const Pairs (&right)[PARTS]) {
-  Joined joined;
-  for (int p = 0; p < PARTS; p++) {
-    const Halves both = upper_halves((Halves)left[p], (Halves)right[p], typename Counted<2 * L>::list());
-    memcpy(&joined.part[p], &both, BYTES);
-  }
-  return joined;
+INLINE V side_by_side(Pairs left, Pairs right) {
+  return vector_of((Pairs)upper_halves((Halves)left, (Halves)right, typename Counted<2 * L>::list()));
 }
-INLINE Joined side_by_side(V first, V second) {
-  Pairs left[PARTS], right[PARTS];
-  parts_of(first, left), parts_of(second, right);
-  return side_by_side(left, right);
-}
+INLINE V side_by_side(V left, V right) { return side_by_side(rounded(left), rounded(right)); }
 
 // A row of an operand, filled up with zeros: `onward` from one tile's numbers to the next's.
 template <int ONWARD> static void round_row(real* row, const real* from, int64_t width) {
-  for (int64_t k = 0; k < up(width, 2 * PAIRS) * 2 * PAIRS; k += 2 * L) {
-    const Joined joined = side_by_side(load_some(from + k, width - k), load_some(from + k + L, width - k - L));
-    const int64_t end = up(width, 2 * PAIRS) * PAIRS - k / 2;
-    for (int p = 0; p < PARTS; p++) {
-      const int64_t place = place_of(k / 2, p);
-      real* const to = row + place / PAIRS * ONWARD + place % PAIRS;
-      if (end >= L) store(to, joined.part[p], All());
-      else store(to, joined.part[p], (int)end);
-    }
+  for (int64_t k = 0; k < deep(width); k += L) {
+    const V pairs = side_by_side(load_some(from + 2 * k, width - 2 * k), load_some(from + 2 * k + L, width - 2 * k - L));
+    real* const to = row + k / PAIRS * ONWARD + k % PAIRS;
+    if (deep(width) - k >= L) store(to, pairs, All());
+    else store(to, pairs, (int)(deep(width) - k));
   }
 }
 
@@ -166,16 +113,6 @@ template <int SUM, int A, int B> INLINE void add_tiles() {
 }
 #endif
 
-// Which parts of a row and of a panel are multiplied, one pair after the other; what the pair before had is not read again.
-#ifdef THIRDS
-enum { TIMES = 6 };
-static constexpr int OF_ROWS[] = {2, 1, 1, 0, 0, 0}, OF_PANEL[] = {0, 0, 1, 1, 2, 0};
-#else
-enum { TIMES = 1 };
-static constexpr int OF_ROWS[] = {0}, OF_PANEL[] = {0};
-#endif
-constexpr bool is_new(const int* part, int time) { return time == 0 || part[time] != part[time - 1]; }
-
 // The sums of 16 rows and E vectors; `rows` are 16 of `stride` reals, `steps` tiles deep.
 template <int E, int AT> INLINE void add_panel(const real* panel) {
   if constexpr (AT < E) {
@@ -190,49 +127,18 @@ template <int E, int AT> INLINE void zero_tiles() {
 template <int E, int AT> INLINE void store_tiles(V* out, int64_t stride) {
   if constexpr (AT < E) store_tile<AT>(out + AT, stride), store_tiles<E, AT + 1>(out, stride);
 }
-template <int E, int TIME>
-INLINE void add_times(const real* panel, const real* rows, int64_t stride, int64_t onward) {
-  if constexpr (TIME < TIMES) {
-    if constexpr (is_new(OF_ROWS, TIME)) load_rows<4>(rows + OF_ROWS[TIME] * onward, stride * 4);
-    add_panel<E, 0>(panel + OF_PANEL[TIME] * 16 * E * L);
-    add_times<E, TIME + 1>(panel, rows, stride, onward);
-  }
-}
 template <int E>
 static void multiply_tiles(const real* panel, int64_t steps, const real* rows, int64_t stride, int64_t onward, V* out,
                            int64_t out_stride) {
   static_assert(E <= 4, "tiles 4 to 7 hold the operands");
   zero_tiles<E, 0>();
-  for (int64_t step = 0; step < steps; step += PARTS, panel += PARTS * 16 * E * L, rows += PARTS * onward)
-    add_times<E, 0>(panel, rows, stride, onward);
+  for (int64_t step = 0; step < steps; step++, panel += 16 * E * L, rows += onward) {
+    load_rows<4>(rows, stride * 4);
+    add_panel<E, 0>(panel);
+  }
   store_tiles<E, 0>(out, out_stride * BYTES);
 }
 
-// Three parts of a panel and its rows are more than the first cache holds: the next step's are asked for in time.
-template <int LINES> INLINE void fetch(const real* from) {
-#pragma GCC unroll 16
-  for (int n = 0; n < LINES; n++) __builtin_prefetch(from + n * 16);
-}
-template <int TIME, bool LOW, bool WIDE>
-INLINE void add_squares(const real* panel, const real* rows, const real* below, int64_t stride, int64_t onward) {
-  if constexpr (TIME < TIMES) {
-    const real* const from = panel + OF_PANEL[TIME] * 32 * L;
-    if constexpr (is_new(OF_ROWS, TIME)) load_rows<4>(rows + OF_ROWS[TIME] * onward, stride * 4);
-    if constexpr (is_new(OF_PANEL, TIME)) load_tile<6>(from, 2 * BYTES);
-    add_tiles<0, 4, 6>();
-    if constexpr (WIDE && is_new(OF_PANEL, TIME)) load_tile<7>(from + L, 2 * BYTES);
-    if constexpr (WIDE) add_tiles<1, 4, 7>();
-    if constexpr (LOW && is_new(OF_ROWS, TIME)) load_rows<5>(below + OF_ROWS[TIME] * onward, stride * 4);
-    if constexpr (LOW) add_tiles<2, 5, 6>();
-    if constexpr (LOW && WIDE) add_tiles<3, 5, 7>();
-#ifdef THIRDS
-    fetch<16>(panel + PARTS * 32 * L + TIME * 256);
-    fetch<8>(rows + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
-    fetch<8>(below + PARTS * onward + TIME / 2 * onward + TIME % 2 * 128);
-#endif
-    add_squares<TIME + 1, LOW, WIDE>(panel, rows, below, stride, onward);
-  }
-}
 template <int T, bool ADD> INLINE void begin_tile(const V* out, int64_t across) {
   if constexpr (ADD) load_tile<T>((const real*)out, across);
   else zero_tile<T>();
@@ -249,9 +155,19 @@ static void multiply_part(const real* panel, int64_t steps, const real* rows, co
   if constexpr (WIDE) begin_tile<1, ADD>(out + 1, across);
   if constexpr (LOW) begin_tile<2, ADD>(lower, across);
   if constexpr (LOW && WIDE) begin_tile<3, ADD>(lower + 1, across);
-  for (int64_t step = 0; step < steps; step += PARTS) {
-    add_squares<0, LOW, WIDE>(panel, rows, below, stride, onward);
-    panel += PARTS * 32 * L, rows += PARTS * onward, below += PARTS * onward;
+  for (int64_t step = 0; step < steps; step++, panel += 32 * L, rows += onward, below += onward) {
+    load_rows<4>(rows, stride * 4);
+    load_tile<6>(panel, 2 * BYTES);
+    add_tiles<0, 4, 6>();
+    if constexpr (WIDE) {
+      load_tile<7>(panel + L, 2 * BYTES);
+      add_tiles<1, 4, 7>();
+    }
+    if constexpr (LOW) {
+      load_rows<5>(below, stride * 4);
+      add_tiles<2, 5, 6>();
+    }
+    if constexpr (LOW && WIDE) add_tiles<3, 5, 7>();
   }
   store_tile<0>(out, across);
   if constexpr (WIDE) store_tile<1>(out + 1, across);

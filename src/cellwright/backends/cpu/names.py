@@ -25,8 +25,8 @@ _TEXT = """
     each_vector wave largest keep ring rows lengths threads forward backward run data part parts to from
     size running n k at BYTES REGISTERS MAGIC BIAS MANTISSA DOUBLE INLINE LN2_HIGH LN2_LOW EXP_TOP
     EXP_BOTTOM TANH_TOP SIGMOID_TOP up deep everywhere plus_product Pairs HALF AMX EMULATED PAIRS TILE_N
-    rounded pairs_of round_row tiles rounded_size room_each room_of pile_of mine most PARTS THIRDS place_of
-    parts_of Joined Halves side_by_side HEAP_ROWS TIMES OF_ROWS OF_PANEL is_new fetch load_some joined_rows
+    rounded pairs_of round_row tiles rounded_size room_each room_of pile_of mine most Halves side_by_side
+    vector_of HEAP_ROWS load_some paired_rows begin_tiles end_tiles
 """
 _TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.

@@ -216,30 +216,26 @@ template <int G> INLINE int64_t panel_size(int64_t blocks, int64_t units, int64_
 #ifdef HALF
 static void pack_vector(real* to, int64_t stride, const real* from, bool across, int64_t start, int64_t units,
                         int64_t width) {
-  const int64_t left = units - start, pairs = deep(width) / PARTS;
+  const int64_t left = units - start;
   if (across) {
     from += start;
-    for (int64_t k = 0; k < pairs; k++) {
+    for (int64_t k = 0; k < deep(width); k++) {
       const int64_t first = 2 * k < width ? left : 0, second = 2 * k + 1 < width ? left : 0;
-      const Joined joined = pairs_of(load_some(from + 2 * k * units, first), load_some(from + (2 * k + 1) * units, second));
-      for (int p = 0; p < PARTS; p++) store(to + place_of(k, p) * stride, joined.part[p], All());
+      const real* const row = from + 2 * k * units;
+      store(to + k * stride, pairs_of(load_some(row, first), load_some(row + units, second)), All());
     }
     return;
   }
   from += start * width;
-  for (int64_t k = 0; k < pairs; k += L) {
-    const int64_t some = width - 2 * k;
-    V block[PARTS][L];
+  for (int64_t k = 0; k < deep(width); k += L) {
+    V block[L];
     for (int l = 0; l < L; l++) {
-      const int64_t held = l < left ? some : 0;
+      const int64_t held = l < left ? width - 2 * k : 0;
       const real* const row = from + l * width + 2 * k;
-      const Joined joined = side_by_side(load_some(row, held), load_some(row + L, held - L));
-      for (int p = 0; p < PARTS; p++) block[p][l] = joined.part[p];
+      block[l] = side_by_side(load_some(row, held), load_some(row + L, held - L));
     }
-    for (int p = 0; p < PARTS; p++) {
-      transpose(block[p]);
-      for (int l = 0; l < L && k + l < pairs; l++) store(to + place_of(k + l, p) * stride, block[p][l], All());
-    }
+    transpose(block);
+    for (int l = 0; l < L && k + l < deep(width); l++) store(to + (k + l) * stride, block[l], All());
   }
 }
 #else

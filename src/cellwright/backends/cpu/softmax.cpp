@@ -164,38 +164,31 @@ template <class F> INLINE void each_wanted(const Softmax& all, int64_t first, in
 // The slopes of a block's logits, packed for both products: `across`, where classes are rows, and `d`, where two classes
 // are a pair. A logit is read once. Past the last row and class there are zeros.
 struct Slopes {
-  const Softmax& all;
   real *across, *d;
   int64_t depth, pairs;
 
-  real* row(int64_t v, int64_t k, int part) const {
-    return across + (v - v % HEAP_ROWS) * depth + v % HEAP_ROWS * PAIRS + place_of(k, part) / PAIRS * HEAP_ROWS * PAIRS +
-           place_of(k, part) % PAIRS;
+  real* row(int64_t v, int64_t k) const {
+    return across + (v - v % HEAP_ROWS) * depth + v % HEAP_ROWS * PAIRS + k / PAIRS * HEAP_ROWS * PAIRS + k % PAIRS;
   }
-  real* pair(int64_t v, int64_t n, int part) const {
-    return d + (n - n % OUTER_N) * pairs + place_of(v / 2, part) * OUTER_N + n % OUTER_N;
+  real* pair(int64_t v, int64_t n) const {
+    return d + (n - n % OUTER_N) * pairs + v / 2 * OUTER_N + n % OUTER_N;
   }
   // Another slope in one place.
   void change(int64_t v, int64_t n, real slope) const {
-    Pairs parts[PARTS];
-    parts_of(splat(slope), parts);
-    for (int p = 0; p < PARTS; p++) {
-      const uint16_t part = parts[p][0] >> 16;
-      memcpy((char*)row(v, n / 2, p) + n % 2 * 2, &part, 2);
-      memcpy((char*)pair(v, n, p) + v % 2 * 2, &part, 2);
-    }
+    const uint16_t half = rounded(splat(slope))[0] >> 16;
+    memcpy((char*)row(v, n / 2) + n % 2 * 2, &half, 2);
+    memcpy((char*)pair(v, n) + v % 2 * 2, &half, 2);
   }
 };
 
 static void packed_slopes_of(const Softmax& all, const real* z, int64_t first, int64_t count, const real* factor,
-                             real* across, real* d) {
-  const int64_t span = span_of(all), columns = up(all.rows, OUTER_N) * OUTER_N, whole = up(all.rows, 2 * PAIRS) * 2 * PAIRS;
-  const Slopes to = {all, across, d, deep(all.rows), deep(count)};
-  const real even = even_of(all);
-  for (int64_t v = 0; v < deep(count) / PARTS * 2; v += 2) {
+                             const Slopes& to) {
+  const int64_t span = span_of(all), columns = up(all.rows, OUTER_N) * OUTER_N;
+  const real even = even_of(all), wanted = wanted_of(all);
+  for (int64_t v = 0; v < 2 * to.pairs; v += 2) {
     V sum[2] = {};
-    for (int64_t n = 0; n < whole; n += 2 * L) {
-      Pairs parts[2][2][PARTS];
+    for (int64_t n = 0; n < 2 * to.depth; n += 2 * L) {
+      Pairs slopes[2][2];
 #pragma GCC unroll 2
       for (int below = 0; below < 2; below++)
 #pragma GCC unroll 2
@@ -205,23 +198,18 @@ static void packed_slopes_of(const Softmax& all, const real* z, int64_t first, i
           if (left > 0) slope = load(z + (v + below) * span + at, All()) * load(factor + at, All()) - even;
           if (left > 0 && left < L) slope = only(slope, (int)left, 0);
           sum[below] += slope;
-          parts_of(slope, parts[below][right]);
+          slopes[below][right] = rounded(slope);
         }
-      for (int right = 0; right < 2 && n < columns; right++) {
-        const Joined joined = pairs_of(parts[0][right], parts[1][right]);
-        for (int p = 0; p < PARTS; p++) store(to.pair(v, n + right * L, p), joined.part[p], All());
-      }
-      for (int below = 0; below < 2 && v + below < count; below++) {
-        const Joined joined = side_by_side(parts[below][0], parts[below][1]);
-        for (int p = 0; p < PARTS; p++) store(to.row(v + below, n / 2, p), joined.part[p], All());
-      }
+      for (int right = 0; right < 2 && n < columns; right++)
+        store(to.pair(v, n + right * L), pairs_of(slopes[0][right], slopes[1][right]), All());
+      for (int below = 0; below < 2 && v + below < count; below++)
+        store(to.row(v + below, n / 2), side_by_side(slopes[below][0], slopes[below][1]), All());
     }
     for (int below = 0; below < 2 && v + below < count; below++) {
       real* const by_bias = all.by_bias + first + v + below;
       *by_bias = total(sum[below]) + (all.add ? *by_bias : 0);
     }
   }
-  const real wanted = wanted_of(all);
   each_wanted(all, first, count, [&](int64_t n, int64_t v) {
     to.change(v, n, z[v * span + n] * factor[n] - even - wanted);
     all.by_bias[first + v] -= wanted;
@@ -266,7 +254,7 @@ static void back_of(void* data, int part, int parts) {
 #ifdef AMX
     const int64_t depth[1] = {deep(all.rows)}, rows = deep(count), down = up(all.rows, OUTER_N);
     real *const across = share.room, *const d = across + rounded_size(count, 1, *depth), *const v = d + down * OUTER_N * rows;
-    packed_slopes_of(all, z, first, count, factor, across, d);
+    packed_slopes_of(all, z, first, count, factor, {across, d, *depth, rows});
     pack_rows<OUTER_R, true>(v, share, 0, up(all.width, OUTER_R) * OUTER_R, all.width, weights);
     begin_tiles();
     product_of<1>(all.down, 1, all.width, depth, share, [&](int, int64_t n) -> const real* { return across + n * *depth; }, keep);

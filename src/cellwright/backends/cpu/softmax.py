@@ -13,15 +13,13 @@ from torch import Tensor
 
 from cellwright.backends.cpu.launch import SMALL, _pool, _prelude
 from cellwright.backends.cpu.memory import BLOCKS
-from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros, library, thirds_macros
+from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros, library
 
 _HERE = Path(__file__).parent
 # Reals of the weights of a block of classes: they and their logits should stay in the second cache. Six rows
 # go through a product of vectors together, 32 through one of tiles.
 CACHED, ROWS, LEAST, MOST = 48 * 1024, 6, 48, 480
 CACHED_TILES, ROWS_TILES, MOST_TILES = 64 * 1024, 32, 160
-# From this width on three parts in bfloat16 are faster than float32's own products; at 128 they are not.
-WIDE = 160
 DTYPES = (torch.float32, torch.float64)
 MOST_THREADS = 256  # of pool.cpp
 _SIZES = ("rows", "width", "classes", "block", "threads", "back", "add")
@@ -109,7 +107,7 @@ def softmax(
 def _macros(x: Tensor, half: bool) -> tuple[str, ...]:
     if x.dtype != torch.float32:
         return ("-DDOUBLE",)
-    return bfloat16_macros() if half else thirds_macros() if x.shape[1] >= WIDE else ()
+    return bfloat16_macros() if half else ()
 
 
 def _block(width: int, tiles: bool) -> int:

@@ -97,12 +97,6 @@ def bfloat16_macros() -> tuple[str, ...]:
     return ("-DHALF",) if {"avx512f", "avx512_bf16"} <= words else ()
 
 
-def thirds_macros() -> tuple[str, ...]:
-    """What a kernel is compiled with whose float32 products are made of bfloat16's: nothing without tiles."""
-    tiles = bfloat16_macros()
-    return (*tiles, "-DTHIRDS") if "-DAMX" in tiles else ()
-
-
 def _may_use_tiles() -> bool:
     """Ask Linux for the tiles' registers: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
