@@ -1,4 +1,4 @@
-"""The benchmarks of layers: long sequences, ragged ones, torch.compile, and a softmax.
+"""The benchmarks of layers: long sequences, ragged ones, torch.compile, a softmax, and dropout.
 
     python -m benchmarks.layers CASE [CASE ...] [--repetitions N] [--threads N] [--out FILE]
     python -m benchmarks.layers report [--check]
@@ -20,7 +20,7 @@ from benchmarks.layers import report
 
 from cellwright.testing.machine import load
 
-CASES = ("long", "ragged", "compiled", "softmax")
+CASES = ("long", "ragged", "compiled", "softmax", "dropout")
 
 
 def main() -> int:

@@ -160,6 +160,24 @@ def _softmax(rows: Sequence[Row]) -> Table:
     return Table(title, "python -m benchmarks.layers softmax", head, lines, bars)
 
 
+def _dropout(rows: Sequence[Row]) -> Table:
+    names = list(rows[0]["ms"])
+    head = ("T,B,I,H", *names, "times as fast", "dropped beside the share asked for")
+    lines = [
+        (
+            _shape(row)[1],
+            *(_time(row["ms"][name]) for name in names),
+            number(row["times_as_fast"], 3),
+            f"{row['error']:.1e}",
+        )
+        for row in rows
+    ]
+    least = min(rows, key=lambda row: row["times_as_fast"])
+    found = f"{number(least['times_as_fast'], 3)} times as fast at {_shape(least)[1]}"
+    bars = [Bar("nowhere slower than torch.nn.Dropout", found, least["times_as_fast"] >= 1)]
+    return Table("Dropout, forward and back, ms", "python -m benchmarks.layers dropout", head, lines, bars)
+
+
 def _shape(row: Row) -> tuple[str, str]:
     return _cell(row), ",".join(str(row[letter]) for letter in "TBIH")
 
@@ -177,4 +195,10 @@ def _time(found: Row) -> str:
     return f"{number(found['median'], 3)} ({number(found['lower'], 3)}-{number(found['upper'], 3)})"
 
 
-TABLES = {"long": _long, "ragged": _ragged, "compiled": _compiled, "softmax": _softmax}
+TABLES = {
+    "long": _long,
+    "ragged": _ragged,
+    "compiled": _compiled,
+    "softmax": _softmax,
+    "dropout": _dropout,
+}
