@@ -38,6 +38,11 @@ enum { L = BYTES / sizeof(real) };
 // How many of a vector's places hold units: all of them, or an int for the last vector of a row.
 struct All {};
 
+// The numbers 0 to L - 1 as a list.
+template <int... K> struct Places {};
+template <int COUNT, int... K> struct Counted : Counted<COUNT - 1, COUNT - 1, K...> {};
+template <int... K> struct Counted<0, K...> { typedef Places<K...> list; };
+
 INLINE int width_of(All) { return L; }
 INLINE int width_of(int count) { return count; }
 
@@ -46,19 +51,37 @@ INLINE V splat(real v) { return v - (V){}; }
 INLINE N bits(V v) { N n; memcpy(&n, &v, BYTES); return n; }
 INLINE V real_of(N n) { V v; memcpy(&v, &n, BYTES); return v; }
 INLINE V load(const real* p, All) { return *(const Loose*)p; }
+#if defined(__AVX512F__)
+// By a mask: a copy of some bytes is a call, and what is then loaded from the stack waits for it.
+#ifdef DOUBLE
+#define MOVE "vmovupd"
+#else
+#define MOVE "vmovups"
+#endif
+INLINE uint16_t first_of(int count) { return (1u << count) - 1; }
+INLINE V load(const real* p, int count) {
+  V v;
+  __asm__(MOVE " %1, %0%{%2%}%{z%}" : "=v"(v) : "m"(*(const Loose*)p), "Yk"(first_of(count)));
+  return v;
+}
+INLINE void store(real* p, V v, int count) {
+  __asm__(MOVE " %1, %0%{%2%}" : "+m"(*(Loose*)p) : "v"(v), "Yk"(first_of(count)));
+}
+#else
 INLINE V load(const real* p, int count) { V v = {}; memcpy(&v, p, count * sizeof(real)); return v; }
+INLINE void store(real* p, V v, int count) { memcpy(p, &v, count * sizeof(real)); }
+#endif
 INLINE V load_some(const real* p, int64_t count) {
   return count >= L ? load(p, All()) : count > 0 ? load(p, (int)count) : (V){};
 }
 INLINE void store(real* p, V v, All) { *(Loose*)p = v; }
-INLINE void store(real* p, V v, int count) { memcpy(p, &v, count * sizeof(real)); }
 template <class C> INLINE void collect(real* p, V v, C count) { store(p, load(p, count) + v, count); }
 
 // The places past the end of a row, set to a value that leaves a reduction as it is.
 INLINE V only(V v, All, real) { return v; }
+template <int... K> INLINE N numbers(Places<K...>) { return (N){K...}; }
 INLINE V only(V v, int count, real neutral) {
-  for (int k = count; k < L; k++) v[k] = neutral;
-  return v;
+  return numbers(typename Counted<L>::list()) < (whole)count ? v : splat(neutral);
 }
 INLINE real total(V v) { real s = 0; for (int k = 0; k < L; k++) s += v[k]; return s; }
 
@@ -68,10 +91,6 @@ template <class F> INLINE void each_vector(int64_t units, F f) {
   if (unit < units) f(unit, (int)(units - unit));
 }
 
-// The numbers 0 to L - 1 as a list.
-template <int... K> struct Places {};
-template <int COUNT, int... K> struct Counted : Counted<COUNT - 1, COUNT - 1, K...> {};
-template <int... K> struct Counted<0, K...> { typedef Places<K...> list; };
 #if defined(__clang__) || __GNUC__ >= 12
 #define CHOSEN(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
