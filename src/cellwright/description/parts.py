@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from torch import nn
@@ -79,6 +79,7 @@ class Part:
         matrices: the weights of its equations.
         state: numbers that it carries from step to step.
         saved: numbers that each step of each sequence keeps for the way back, on the CPU's kernels.
+        masks: bytes of dropout's masks that it keeps beside them.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Part:
     matrices: tuple[Matrix, ...] = ()
     state: int = 0
     saved: int = 0
+    masks: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ class Description:
         for name, value in (("steps", steps), ("batch", batch)):
             _least(value, 1, name)
         rows = sum(batch * (steps * part.saved + part.state) for part in self.parts)
-        return Memory(self.weights, self.weights, 2 * self.weights, self.itemsize * rows)
+        masks = sum(batch * steps * part.masks for part in self.parts)
+        return Memory(self.weights, self.weights, 2 * self.weights, self.itemsize * rows + masks)
 
     def by_matrix(self) -> str:
         """The parameters of the recurrent layers by matrix, as a table."""
@@ -265,7 +268,9 @@ def _of_layer(layer: Layer, name: str) -> Iterator[Part]:
             part = _of_cell(cell, sizes["H"], sizes["I"], place)
             real = sum(p.numel() for n, p in layer.named_parameters() if n.endswith(f"_l{index}{end}"))
             read = _read(layer, index, bool(end))
-            yield _of_cell(cell, sizes["H"], sizes["I"], place, real - part.parameters, read)
+            whole = _of_cell(cell, sizes["H"], sizes["I"], place, real - part.parameters, read)
+            # A byte for each number that is dropped: both directions read the same.
+            yield replace(whole, masks=sizes["I"] if index and layer.dropout and not end else 0)
 
 
 def _read(layer: Layer, index: int, reverse: bool) -> int:
@@ -273,8 +278,7 @@ def _read(layer: Layer, index: int, reverse: bool) -> int:
     width = layer.sizes(index)["I"]
     if index == 0 or reverse:
         return width  # a layer that reads backwards has a copy of its own
-    dropped = 2 * width if layer.dropout else 0  # what is left, and the mask
-    return dropped or (width if layer.bidirectional else 0)
+    return width if layer.dropout or layer.bidirectional else 0
 
 
 def _matrices(module: nn.Module) -> int:
