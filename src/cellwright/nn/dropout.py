@@ -16,8 +16,8 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
         y_k = x_k * M_k / (1 - p),   M_k ~ Bernoulli(1 - p)
 
     On a CPU a number of 64 bits decides over four values, where torch.nn.functional.dropout draws one for
-    each, one after the other: with the way back about twice as fast. The probability is the nearest multiple of 2^-16
-    to p there. On other devices it is torch's function.
+    each, one after the other: with the way back about twice as fast. The probability is the nearest multiple
+    of 2^-16 to p there. On other devices it is torch's function.
     Source: Srivastava et al. 2014.
 
     Args:
