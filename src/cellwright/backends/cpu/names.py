@@ -26,7 +26,8 @@ _TEXT = """
     size running n k at BYTES REGISTERS MAGIC BIAS MANTISSA DOUBLE INLINE LN2_HIGH LN2_LOW EXP_TOP
     EXP_BOTTOM TANH_TOP SIGMOID_TOP up deep everywhere plus_product Pairs HALF AMX EMULATED PAIRS TILE_N
     rounded pairs_of round_row tiles rounded_size room_each room_of pile_of mine most Halves side_by_side
-    vector_of HEAP_ROWS load_some paired_rows begin_tiles end_tiles
+    vector_of HEAP_ROWS load_some paired_rows begin_tiles end_tiles numbers first_of MOVE CHOSEN CHOSEN_HALVES
+    Places Counted
 """
 _TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.
