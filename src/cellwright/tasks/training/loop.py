@@ -23,7 +23,7 @@ from cellwright.tasks.training.clip import length_of, step_shortened
 from cellwright.tasks.training.figures import due
 from cellwright.tasks.training.history import History, Value
 from cellwright.tasks.training.interrupts import Interrupts
-from cellwright.tasks.training.plan import PLATEAU, Plan, optimizer_of, rate
+from cellwright.tasks.training.plan import PLATEAU, Plan, optimizer_of, rate, tables_by_rows
 from cellwright.tasks.training.position import Position
 from cellwright.tasks.training.progress import Ending, Observer, Quiet, Reason, Start
 from cellwright.tasks.training.seeds import generators, set_generators
@@ -35,6 +35,7 @@ from cellwright.tasks.training.snapshot import (
     restore_optimizer,
     under,
 )
+from cellwright.tasks.training.tables import by_rows, gathered
 
 State = Mapping[str, Tensor]
 
@@ -163,7 +164,7 @@ class _Trainer:
         self.history = History()
         self.best: Mapping[str, Tensor] | None = None
         self.state: State | None = None
-        self.optimizer = optimizer_of(network, plan)
+        self.optimizer, self.tables = optimizer_of(network, plan), tables_by_rows(network, plan)
         self.average = Average(network)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.interrupts = Interrupts(wanted=keeper is not None)
@@ -236,10 +237,10 @@ class _Trainer:
     def _step(self, batch: Any) -> None:
         self._set_rate()
         self.optimizer.zero_grad()
-        with self.plan.autocast():
+        with self.plan.autocast(), by_rows(self.tables):
             result = self.loss(self.network, batch, self.state)
         result.mean.backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        gradients = gathered(self.parameters)
         norm = length_of(gradients)
         loss, length = torch.stack((result.mean.detach(), norm.to(result.mean))).tolist()
         self._refuse_not_finite(loss, length)

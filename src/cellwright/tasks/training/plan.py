@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from cellwright.tasks.training.tables import tables_of
+
 PLATEAU = 2
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -74,12 +76,21 @@ def optimizer_of(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
 
     `adamw` pulls beside the gradient (Loshchilov & Hutter 2019); `adam` and `sgd` add the pull to it.
     """
-    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    tables = [table.weight for table in tables_by_rows(network, plan)]
+    apart = {id(p) for p in tables}
+    trained = [(n, p) for n, p in network.named_parameters() if p.requires_grad and id(p) not in apart]
     matrices = [p for name, p in trained if _decays(name, p)]
     vectors = [p for name, p in trained if not _decays(name, p)]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    if tables:
+        groups.append({"params": tables, "fused": False})  # torch's fused step takes no gradient by rows
     make = OPTIMIZERS[plan.optimizer]
     return make(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+
+
+def tables_by_rows(network: nn.Module, plan: Plan) -> list[nn.Embedding]:
+    """The tables of which the plan's optimiser needs the gradients of the read rows only."""
+    return tables_of(network) if plan.optimizer == "sgd" and plan.weight_decay == 0 else []
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
