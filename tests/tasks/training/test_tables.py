@@ -65,7 +65,7 @@ def trained(plan: Plan, by_hand: bool = False) -> tuple[dict[str, Tensor], loop.
     optimizer = torch.optim.SGD(network.parameters(), lr=plan.learning_rate)
     for batch in Feed().epoch(0):
         optimizer.zero_grad()
-        loss(network, batch, None).mean.backward()
+        loss(network, batch, None).mean.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
         optimizer.step()
     return dict(network.state_dict()), None

@@ -8,10 +8,9 @@ step, and so does a pull towards zero: there a gradient stays whole.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 
@@ -35,9 +34,10 @@ def by_rows(tables: list[nn.Embedding]) -> Iterator[None]:
             table.sparse = sparse
 
 
-def gathered(parameters: list[nn.Parameter]) -> list[Tensor]:
+def gathered(parameters: Iterable[Tensor]) -> list[Tensor]:
     """The gradients there are, in memory that may be written to: of one by rows, each row once.
 
+    >>> import torch
     >>> table = nn.Embedding(5, 1)
     >>> with by_rows([table]):
     ...     table(torch.tensor([3, 1, 3])).sum().backward()
