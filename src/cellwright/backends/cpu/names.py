@@ -27,7 +27,7 @@ _TEXT = """
     EXP_BOTTOM TANH_TOP SIGMOID_TOP up deep everywhere plus_product Pairs HALF AMX EMULATED PAIRS TILE_N
     rounded pairs_of round_row tiles rounded_size room_each room_of pile_of mine most Halves side_by_side
     vector_of HEAP_ROWS load_some paired_rows begin_tiles end_tiles numbers first_of MOVE CHOSEN CHOSEN_HALVES
-    Places Counted
+    Places Counted stream end_streams exp_down
 """
 _TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.

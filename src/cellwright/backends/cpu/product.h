@@ -5,7 +5,7 @@
 #ifdef AMX
 enum { ALONE = 2 };  // vectors of a tile of one gate
 #else
-enum { ALONE = REGISTERS == 32 ? 4 : 2 };
+enum { ALONE = REGISTERS == 32 ? 3 : 2 };
 #endif
 template <int G> struct Tile {
   enum {
@@ -14,7 +14,7 @@ template <int G> struct Tile {
     width = vectors * G,
     slices = width <= most ? 1 : width % 2 == 0 && width / 2 <= most ? 2 : width % 4 == 0 ? width / 2 : width % 3 == 0 ? width / 3 : width,
     each = width / slices,
-    rows = (REGISTERS == 32 ? 24 : 12) / each
+    rows = (REGISTERS == 32 ? each == 3 ? 27 : 24 : 12) / each
   };
 };
 

@@ -3,7 +3,7 @@
 //
 // Logits lie class by class, [classes, span] for `rows` places, so that maxima, sums and exponentials run along
 // vectors of rows. A block of classes is small enough that what is made of it is used while it is hot:
-//   first way:  z = weight x^T + bias; its place is taken by e^(z - top), top the largest of the row until now
+//   first way:  z = weight x^T + bias; what is kept is e^(z - top), top the largest of the row until now
 //   back:       slope = scale (e^(z - top) e^(top - log of the whole sum) - wanted), then its two products
 // A thread takes its share of the blocks, one at least; figures of a row and the slopes of x are summed over threads.
 // With HALF the three products read their operands rounded to bfloat16; logits, figures and slopes stay float32.
@@ -15,7 +15,8 @@ struct Softmax {
   const int32_t* numbers;  // 0, 1, ... block - 1
   real *by_x, *by_weight, *by_bias;
   real *across, *down;  // x packed for the two products
-  real *logits;         // of all classes, or without a way back of one block for each thread
+  real *logits;         // of all classes, where there is a way back
+  real *hot;            // of a block, and its slopes, for each thread
   real *figures;        // rows of `span` reals: see below
   real *piles, *room;
 };
@@ -23,9 +24,12 @@ struct Softmax {
 // the sum of e^(z - largest), the sum of z, a factor. Of each block: the largest z until then.
 enum { WHOLE, EVEN, RIGHT, SHARED };
 enum { TOP, MASS, SUM, FACTOR, OWN };
+enum { FAR = 1 << 20 };  // more logits do not stay in the second cache until the way back
 
 INLINE int64_t span_of(const Softmax& all) { return up(all.rows, L) * L; }
 INLINE int64_t blocks_of(const Softmax& all) { return up(all.classes, all.block); }
+INLINE int64_t hot_of(const Softmax& all) { return all.block * span_of(all); }
+#ifdef HALF
 INLINE int64_t pile_of(const Softmax& all) { return pile_size(1, all.rows, all.width); }
 // Of one thread: a block's operands packed for one product after the other.
 INLINE int64_t room_of(const Softmax& all) {
@@ -38,6 +42,12 @@ INLINE int64_t room_of(const Softmax& all) {
   return rounded > packed ? rounded : packed;
 #endif
 }
+#else
+INLINE int64_t padded(const Softmax& all) { return up(all.width, L) * L; }
+INLINE int64_t pile_of(const Softmax& all) { return all.rows * padded(all); }
+// Of one thread: a block's weights, packed.
+INLINE int64_t room_of(const Softmax& all) { return all.back ? panel_size<1>(1, all.width, all.block) : 0; }
+#endif
 INLINE real* shared(const Softmax& all, int figure) { return all.figures + figure * span_of(all); }
 INLINE real* own(const Softmax& all, int64_t part, int figure) {
   return all.figures + (SHARED + part * OWN + figure) * span_of(all);
@@ -51,10 +61,11 @@ extern "C" void softmax_needs(const Softmax* all, int64_t* needs) {
   const int64_t span = span_of(*all), figures = SHARED + all->threads * OWN + blocks_of(*all);
   needs[0] = panel_size<1>(1, all->rows, deep(all->width));
   needs[1] = all->back ? panel_size<1>(1, all->width, deep(all->rows)) : 0;
-  needs[2] = (all->back ? all->classes : all->threads * all->block) * span;
-  needs[3] = figures * span;
-  needs[4] = all->back ? all->threads * pile_of(*all) : 0;
-  needs[5] = all->threads * room_of(*all);
+  needs[2] = all->back ? all->classes * span : 0;
+  needs[3] = all->threads * hot_of(*all);
+  needs[4] = figures * span;
+  needs[5] = all->back ? all->threads * pile_of(*all) : 0;
+  needs[6] = all->threads * room_of(*all);
 }
 
 // A part's blocks: f(first class, how many). On the way back the last is the first: it is still in the cache.
@@ -66,34 +77,50 @@ template <class F> INLINE void each_block(const Softmax& all, int part, int part
   }
 }
 
-// M vectors of rows at a time keep as many exponentials under way. `top`, `mass` and `sum` go on from the block before.
-template <int M> INLINE void raise(real* z, int64_t span, int64_t count, real* top, real* mass, real* sum, real* tops) {
+// A block's logits, where their exponentials go, and what is known of their rows until then.
+struct Rising {
+  const real* z;
+  real* to;
+  bool far;  // more than the caches hold until it is read again
+  int64_t span, count;
+  real *top, *mass, *sum, *tops;
+
+  void keep(int64_t v, int64_t n, V value) const {
+    if (far) stream(to + v * span + n, value);
+    else if (to) store(to + v * span + n, value, All());
+  }
+};
+
+// M vectors of rows from row n on, so that as many exponentials are under way. A NaN comes to light in the mass.
+template <int M> INLINE void raise(const Rising& of, int64_t n) {
   V high[M], whole[M];
+  const auto logit = [&](int64_t v, int m) { return load(of.z + v * of.span + n + m * L, All()); };
 #pragma GCC unroll 8
-  for (int m = 0; m < M; m++) high[m] = load(top + m * L, All());
-  for (int64_t v = 0; v < count; v++)
+  for (int m = 0; m < M; m++) high[m] = load(of.top + n + m * L, All());
+  for (int64_t v = 0; v < of.count; v++)
 #pragma GCC unroll 8
-    for (int m = 0; m < M; m++) high[m] = maximum_(high[m], load(z + v * span + m * L, All()));
-  if (sum)
+    for (int m = 0; m < M; m++) high[m] = logit(v, m) > high[m] ? logit(v, m) : high[m];
+  if (of.sum)
     for (int m = 0; m < M; m++) {
-      V total = load(sum + m * L, All());
-      for (int64_t v = 0; v < count; v++) total += load(z + v * span + m * L, All());
-      store(sum + m * L, total, All());
+      V total = load(of.sum + n + m * L, All());
+      for (int64_t v = 0; v < of.count; v++) total += logit(v, m);
+      store(of.sum + n + m * L, total, All());
     }
 #pragma GCC unroll 8
-  for (int m = 0; m < M; m++) whole[m] = load(mass + m * L, All()) * exp_(load(top + m * L, All()) - high[m]);
-  for (int64_t v = 0; v < count; v++)
+  for (int m = 0; m < M; m++)
+    whole[m] = load(of.mass + n + m * L, All()) * exp_(load(of.top + n + m * L, All()) - high[m]);
+  for (int64_t v = 0; v < of.count; v++)
 #pragma GCC unroll 8
     for (int m = 0; m < M; m++) {
-      const V one = exp_(load(z + v * span + m * L, All()) - high[m]);
-      store(z + v * span + m * L, one, All());
+      const V one = exp_down(logit(v, m) - high[m]);
+      of.keep(v, n + m * L, one);
       whole[m] += one;
     }
 #pragma GCC unroll 8
   for (int m = 0; m < M; m++) {
-    store(top + m * L, high[m], All());
-    store(tops + m * L, high[m], All());
-    store(mass + m * L, whole[m], All());
+    store(of.top + n + m * L, high[m], All());
+    store(of.tops + n + m * L, high[m], All());
+    store(of.mass + n + m * L, whole[m], All());
   }
 }
 
@@ -101,26 +128,27 @@ static void raised_of(void* data, int part, int parts) {
   const Softmax& all = *(const Softmax*)data;
   const int64_t span = span_of(all), widths[1] = {all.width};
   real *const top = own(all, part, TOP), *const mass = own(all, part, MASS), *const sum = own(all, part, SUM);
-  real* const right = shared(all, RIGHT);
+  real *const right = shared(all, RIGHT), *const hot = all.hot + part * hot_of(all);
+  const bool far = all.back && all.classes * span > FAR;
   for (int64_t n = 0; n < span; n++) top[n] = -INFINITY, mass[n] = sum[n] = 0;
   each_block(all, part, parts, false, [&](int64_t first, int64_t count) {
-    real* const z = all.logits + (all.back ? first : part * all.block) * span;
-    real* const tops = tops_of(all, first);
     const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
     product<1>(all.across, 1, all.rows, widths, share,
                [&](int, int64_t v) { return all.weight + (first + v) * all.width; },
                [&](int64_t v, int64_t row, auto, const V* out) {
-                 store(z + v * span + row, *out + (all.bias ? all.bias[first + v] : 0), All());
+                 store(hot + v * span + row, *out + (all.bias ? all.bias[first + v] : 0), All());
                });
     for (int64_t n = 0; n < all.rows; n++) {
       const int64_t v = all.wanted[n] - first;
-      if (v >= 0 && v < count) right[n] = z[v * span + n];
+      if (v >= 0 && v < count) right[n] = hot[v * span + n];
     }
+    real *const to = all.back ? all.logits + first * span : 0, *const even = all.smoothing != 0 ? sum : 0;
+    const Rising block = {hot, to, far, span, count, top, mass, even, tops_of(all, first)};
     int64_t n = 0;
-    real* const even = all.smoothing != 0 ? sum : 0;
-    for (; n + 4 * L <= span; n += 4 * L) raise<4>(z + n, span, count, top + n, mass + n, even ? even + n : 0, tops + n);
-    for (; n < span; n += L) raise<1>(z + n, span, count, top + n, mass + n, even ? even + n : 0, tops + n);
+    for (; n + 4 * L <= span; n += 4 * L) raise<4>(block, n);
+    for (; n < span; n += L) raise<1>(block, n);
   });
+  end_streams();
 }
 
 static void join_figures(const Softmax& all) {
@@ -216,24 +244,76 @@ static void packed_slopes_of(const Softmax& all, const real* z, int64_t first, i
   });
 }
 #else
-// The slopes of a block's logits, in their place. Past the last row there is nothing to be read.
-static void slopes_of(const Softmax& all, real* z, int64_t first, int64_t count, const real* factor) {
+// The slopes of a block's logits. Past the last row there is nothing to be read.
+static void slopes_of(const Softmax& all, const real* z, int64_t first, int64_t count, const real* factor, real* to) {
   const int64_t span = span_of(all);
   const real even = even_of(all), wanted = wanted_of(all);
   for (int64_t v = 0; v < count; v++) {
     V sum = {};
-    real* const row = z + v * span;
+    const real* const row = z + v * span;
     each_vector(all.rows, [&](int64_t n, auto places) {
       const V slope = load(row + n, All()) * load(factor + n, All()) - even;
-      store(row + n, slope, All());
+      store(to + v * span + n, slope, All());
       sum += only(slope, places, 0);
     });
     all.by_bias[first + v] = total(sum) + (all.add ? all.by_bias[first + v] : 0);
   }
   each_wanted(all, first, count, [&](int64_t n, int64_t v) {
-    z[v * span + n] -= wanted;
+    to[v * span + n] -= wanted;
     all.by_bias[first + v] -= wanted;
   });
+}
+#endif
+
+#ifndef HALF
+// A block's slopes [count, span], and W vectors each of its weights.
+struct Outer {
+  int64_t count, span;
+  const real *slopes, *panel;
+};
+
+// pile += sum over classes of outer(slope, weight), for R rows and W vectors of the weights. The classes of a block are
+// summed by themselves first: one long sum would lose digits. Inlined, it keeps vectors in memory.
+template <int R, int W>
+static __attribute__((noinline)) void add_rows(const Outer& of, int64_t row, real* pile, int64_t width) {
+  V sum[R][W] = {};
+  const real* p[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) p[r] = of.slopes + row + r;
+  for (int64_t v = 0; v < of.count; v++) add_products<R, W>(sum, of.panel + v * Tile<1>::width * L, p, v * of.span);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 16
+    for (int w = 0; w < W; w++) collect(pile + (row + r) * width + w * L, sum[r][w], All());
+}
+
+// As it is for rows row .. row + left, of `held` vectors.
+template <int R, int W>
+INLINE void add_up_to(int64_t left, int64_t held, const Outer& of, int64_t row, real* pile, int64_t width) {
+  if constexpr (W > 1)
+    if (held < W) return add_up_to<R, W - 1>(left, held, of, row, pile, width);
+  if constexpr (R > 1)
+    if (left < R) return add_up_to<R - 1, W>(left, held, of, row, pile, width);
+  add_rows<R, W>(of, row, pile, width);
+}
+
+// A pile has the slopes of x by row; `panels` is room for the weights.
+static void pile_up_rows(const Softmax& all, const real* slopes, int64_t count, const real* weights, real* panels,
+                         real* pile) {
+  enum { R = Tile<1>::rows, W = Tile<1>::width };
+  const int64_t width = padded(all), heaps = up(all.rows, R);
+  for (int64_t k = 0; k < width; k += W * L) {
+    real* const panel = panels + k * count;
+    const int64_t held = width - k < W * L ? (width - k) / L : W;
+    for (int64_t v = 0; v < count; v++)
+      for (int64_t at = k; at < k + held * L; at += L)
+        store(panel + v * W * L + at - k, load_some(weights + v * all.width + at, all.width - at), All());
+    const Outer block = {count, span_of(all), slopes, panel};
+    for (int64_t heap = 0; heap < heaps; heap++) {
+      const int64_t row = all.rows * heap / heaps, left = all.rows * (heap + 1) / heaps - row;
+      add_up_to<R, W>(left, held, block, row, pile + k, width);
+    }
+  }
 }
 #endif
 
@@ -243,7 +323,8 @@ static void back_of(void* data, int part, int parts) {
   real *const pile = all.piles + part * pile_of(all), *const factor = own(all, part, FACTOR);
   memset(pile, 0, pile_of(all) * sizeof(real));
   each_block(all, part, parts, true, [&](int64_t first, int64_t count) {
-    real* const z = all.logits + first * span;
+    const real* const z = all.logits + first * span;
+    real* const hot = all.hot + part * hot_of(all);
     const Share share = {all.numbers, count, 0, 1, all.room + part * room_of(all)};
     const auto weights = [&](int64_t v) { return all.weight + (first + v) * all.width; };
     const auto keep = [&](int64_t v, int64_t unit, auto places, const V* out) {
@@ -253,25 +334,41 @@ static void back_of(void* data, int part, int parts) {
     factors_of(all, first, factor);
 #ifdef AMX
     const int64_t depth[1] = {deep(all.rows)}, rows = deep(count), down = up(all.rows, OUTER_N);
-    real *const across = share.room, *const d = across + rounded_size(count, 1, *depth), *const v = d + down * OUTER_N * rows;
+    real *const across = share.room, *const d = across + rounded_size(count, 1, *depth);
+    real* const v = d + down * OUTER_N * rows;
     packed_slopes_of(all, z, first, count, factor, {across, d, *depth, rows});
     pack_rows<OUTER_R, true>(v, share, 0, up(all.width, OUTER_R) * OUTER_R, all.width, weights);
     begin_tiles();
-    product_of<1>(all.down, 1, all.width, depth, share, [&](int, int64_t n) -> const real* { return across + n * *depth; }, keep);
+    const auto row = [&](int, int64_t n) -> const real* { return across + n * *depth; };
+    product_of<1>(all.down, 1, all.width, depth, share, row, keep);
     add_packed(rows, all.rows, all.width, 0, down, d, v, pile);
     end_tiles();
 #else
     const int64_t widths[1] = {all.rows};
-    slopes_of(all, z, first, count, factor);
-    product<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return z + v * span; }, keep);
-    pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return z + v * span; }, weights, pile);
+    slopes_of(all, z, first, count, factor, hot);
+    product<1>(all.down, 1, all.width, widths, share, [&](int, int64_t v) { return hot + v * span; }, keep);
+#ifdef HALF
+    pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return hot + v * span; }, weights, pile);
+#else
+    pile_up_rows(all, hot, count, weights(0), share.room, pile);
+#endif
 #endif
   });
 }
 
 static void join_piles(void* data, int part, int parts) {
   const Softmax& all = *(const Softmax*)data;
+#ifndef HALF
+  for (int64_t n = all.rows * part / parts; n < all.rows * (part + 1) / parts; n++)
+    each_vector(all.width, [&](int64_t k, auto places) {
+      V sum = {};
+      for (int64_t thread = 0; thread < all.threads; thread++)
+        sum += load(all.piles + thread * pile_of(all) + n * padded(all) + k, All());
+      store(all.by_x + n * all.width + k, sum, places);
+    });
+#else
   from_piles(all.piles, pile_of(all), all.threads, 1, all.rows, all.width, all.by_x, false, part, parts);
+#endif
 }
 
 static void pack_x(const Softmax& all) {

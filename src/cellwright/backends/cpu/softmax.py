@@ -16,15 +16,15 @@ from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros, library
 
 _HERE = Path(__file__).parent
-# Reals of the weights of a block of classes: they and their logits should stay in the second cache. Six rows
-# go through a product of vectors together, 32 through one of tiles.
-CACHED, ROWS, LEAST, MOST = 48 * 1024, 6, 48, 480
-CACHED_TILES, ROWS_TILES, MOST_TILES = 64 * 1024, 32, 160
+# Classes of a block: heaps of nine or six, and few enough that a panel of their weights fits the first cache.
+BLOCK = 126
+# For tiles: reals of a block's weights, which stay in the second cache; heaps of 32 classes.
+CACHED_TILES, ROWS_TILES, LEAST_TILES, MOST_TILES = 64 * 1024, 32, 48, 160
 DTYPES = (torch.float32, torch.float64)
 MOST_THREADS = 256  # of pool.cpp
 _SIZES = ("rows", "width", "classes", "block", "threads", "back", "add")
 _SHARES = ("scale", "smoothing")
-_ROOMS = ("across", "down", "logits", "figures", "piles", "room")
+_ROOMS = ("across", "down", "logits", "hot", "figures", "piles", "room")
 _ARRAYS = ("x", "weight", "bias", "wanted", "numbers", "by_x", "by_weight", "by_bias", *_ROOMS)
 _NEEDS = ctypes.c_int64 * len(_ROOMS)
 
@@ -111,9 +111,9 @@ def _macros(x: Tensor, half: bool) -> tuple[str, ...]:
 
 
 def _block(width: int, tiles: bool) -> int:
-    if tiles:
-        return min(MOST_TILES, max(LEAST, CACHED_TILES // width // ROWS_TILES * ROWS_TILES))
-    return min(MOST, max(LEAST, CACHED // width // ROWS * ROWS))
+    if not tiles:
+        return BLOCK
+    return min(MOST_TILES, max(LEAST_TILES, CACHED_TILES // width // ROWS_TILES * ROWS_TILES))
 
 
 class _Built:

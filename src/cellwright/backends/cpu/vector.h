@@ -71,6 +71,15 @@ INLINE void store(real* p, V v, int count) {
 INLINE V load(const real* p, int count) { V v = {}; memcpy(&v, p, count * sizeof(real)); return v; }
 INLINE void store(real* p, V v, int count) { memcpy(p, &v, count * sizeof(real)); }
 #endif
+// Past the caches, for what is read again only after much else: `p` lies where a vector may. `end_streams` before
+// another thread reads.
+#if defined(__AVX__)
+INLINE void stream(real* p, V v) { __asm__("vmovntps %1, %0" : "=m"(*(Loose*)p) : "v"(v)); }
+INLINE void end_streams() { __asm__ volatile("sfence" ::: "memory"); }
+#else
+INLINE void stream(real* p, V v) { *(Loose*)p = v; }
+INLINE void end_streams() {}
+#endif
 INLINE V load_some(const real* p, int64_t count) {
   return count >= L ? load(p, All()) : count > 0 ? load(p, (int)count) : (V){};
 }
@@ -198,6 +207,13 @@ INLINE V exp_(V x) {
   const N half = at.n >> 1;
   const V y = (small_expm1(at.r) + 1) * two_to(half) * two_to(at.n - half);
   return x > (real)EXP_TOP ? splat((real)INFINITY) : x < (real)EXP_BOTTOM ? (V){} : y;
+}
+
+// For x <= 0 and NaN.
+INLINE V exp_down(V x) {
+  const Reduced at = reduce_by_ln2(x < (real)EXP_BOTTOM ? splat(EXP_BOTTOM) : x);
+  const V y = (small_expm1(at.r) + 1) * two_to(at.n);
+  return x < (real)EXP_BOTTOM ? (V){} : y;
 }
 
 INLINE V sigmoid_(V x) {
