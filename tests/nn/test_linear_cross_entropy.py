@@ -19,8 +19,9 @@ from cellwright.nn import linear_cross_entropy
 
 HERE = sys.modules["cellwright.nn.linear_cross_entropy"]
 WAYS = ("cpu", "eager")
-# Rows, width, classes: one of each, a vector and its neighbours, several blocks of classes, the last one short.
-SIZES = ((1, 1, 1), (7, 3, 2), (8, 16, 9), (37, 6, 50), (12, 33, 1025), (41, 200, 701))
+# Rows, width, classes: one of each, a vector and its neighbours, several blocks of classes, the last one short,
+# more logits than are kept in the caches.
+SIZES = ((1, 1, 1), (7, 3, 2), (8, 16, 9), (37, 6, 50), (12, 33, 1025), (41, 200, 701), (219, 5, 4801))
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,29 @@ def test_it_is_the_cross_entropy_of_all_logits(
     with torch.no_grad():
         again = linear_cross_entropy(x, weight, target, linear_bias=bias, label_smoothing=smoothing)
     torch.testing.assert_close(again, right.detach(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_classes_that_cannot_be(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELLWRIGHT_BACKEND", way)
+    x, weight, bias, target = given(11, 6, 300)
+    with torch.no_grad():
+        bias[1::2] = -torch.inf
+    target = target // 2 * 2
+    values = [linear_cross_entropy(x, weight, target, linear_bias=bias), plainly(x, weight, bias, target)]
+    torch.testing.assert_close(*values, rtol=1e-12, atol=1e-12)
+    slopes = [torch.autograd.grad(value, (x, weight, bias)) for value in values]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_logit_that_is_no_number_is_seen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELLWRIGHT_BACKEND", way)
+    x, weight, bias, target = given(11, 6, 300)
+    with torch.no_grad():
+        bias[[0, 250]] = torch.nan
+    assert linear_cross_entropy(x, weight, torch.ones_like(target), linear_bias=bias).isnan()
 
 
 @pytest.mark.parametrize("way", WAYS)

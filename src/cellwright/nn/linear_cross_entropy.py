@@ -149,13 +149,16 @@ def _torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> tuple
     x = given.x.to(weight.dtype)
     logits = linear(x, weight, given.bias)
     logits -= logits.amax(1, keepdim=True)
-    right, even = (1 - loss.smoothing) * logits.gather(1, at), loss.smoothing * logits.mean(1, keepdim=True)
+    nats = -(1 - loss.smoothing) * logits.gather(1, at).sum()
+    if loss.smoothing:  # 0 times the mean of logits of which one is -inf would be no number
+        nats = nats - loss.smoothing * logits.mean(1).sum()
     mass = logits.exp_().sum(1, keepdim=True)
-    nats = (mass.log() - right - even).sum()
+    nats = nats + mass.log().sum()
     if slopes is None:
         return nats, None
     slope = logits.mul_(loss.scale / mass).sub_(loss.scale * loss.smoothing / len(weight))
-    slope.scatter_add_(1, at, torch.full_like(right, -loss.scale * (1 - loss.smoothing)))
+    wanted = slope.new_full(at.shape, -loss.scale * (1 - loss.smoothing))
+    slope.scatter_add_(1, at, wanted)
     slopes.weight.addmm_(slope.T, x, beta=int(add))
     slopes.bias.copy_(slope.sum(0) + slopes.bias if add else slope.sum(0))
     return nats, (slope @ weight).to(given.x.dtype)
