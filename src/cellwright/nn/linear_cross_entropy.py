@@ -8,6 +8,7 @@ bfloat16 the kernel's products read rounded operands; logits, losses and gradien
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -113,19 +114,31 @@ def _mean(given: _Given, loss: Loss, slopes: list[Tensor] | None) -> Tensor:
     """The mean over rows; `slopes` is filled with its gradients by x, weight and bias."""
     given = _Given(*(None if v is None else v.detach() for v in given))  # type: ignore[arg-type]
     count = len(given.x)
-    rows = -(-count // -(-count * len(given.weight) // ROOM))
-    pieces = zip(torch.split(given.x, rows), torch.split(given.target, rows), strict=True)
-    some = [given._replace(x=x, target=target) for x, target in pieces]
+    pieces = -(-count * len(given.weight) // ROOM)
     found = None if slopes is None else Slopes.like(given.weight)
-    way = _kernel if _runs_here(given) else _torch
-    with torch.autocast(given.x.device.type, enabled=False):
-        try:
-            parts = [way(piece, loss, found, n > 0) for n, piece in enumerate(some)]
-        except ToolchainError:
-            parts = [_torch(piece, loss, found, n > 0) for n, piece in enumerate(some)]
+    try:
+        parts = _in_pieces(_kernel if _runs_here(given) else _torch, given, pieces, loss, found)
+    except ToolchainError:
+        parts = _in_pieces(_torch, given, pieces, loss, found)
+    nats = sum(nats for nats, _ in parts) * loss.scale
     if slopes is not None and found is not None:
-        slopes += [torch.cat([p for _, p in parts if p is not None]), found.weight, found.bias]
-    return torch.stack([nats for nats, _ in parts]).sum() * loss.scale
+        by_x = [p for _, p in parts if p is not None]
+        slopes += [by_x[0] if len(by_x) == 1 else torch.cat(by_x), found.weight, found.bias]
+    return nats if isinstance(nats, Tensor) else given.x.new_full((), nats)
+
+
+_Part = tuple[float | Tensor, Tensor | None]
+
+
+def _in_pieces(
+    way: Callable[..., _Part], given: _Given, pieces: int, loss: Loss, slopes: Slopes | None
+) -> list[_Part]:
+    """What `way` finds for so many pieces of the rows, one after the other."""
+    if pieces == 1:
+        return [way(given, loss, slopes, False)]
+    rows = -(-len(given.x) // pieces)
+    some = zip(torch.split(given.x, rows), torch.split(given.target, rows), strict=True)
+    return [way(given._replace(x=x, target=t), loss, slopes, n > 0) for n, (x, t) in enumerate(some)]
 
 
 def _runs_here(given: _Given) -> bool:
@@ -135,16 +148,20 @@ def _runs_here(given: _Given) -> bool:
     return alike and given.x.dtype in DTYPES and config.read("CELLWRIGHT_BACKEND") in (None, "cpu")
 
 
-def _kernel(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> tuple[Tensor, Tensor | None]:
+def _kernel(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> _Part:
     """The sum of some rows' nats and their slope of x, by the kernel; the others go to `slopes`."""
     bias = None if given.bias is None else given.bias.contiguous()
     x, weight, target = (v.contiguous() for v in (given.x, given.weight, given.target))
-    nats, by_x = softmax(x, weight, bias, target, loss, slopes, add)
-    return x.new_tensor(nats), by_x
+    return softmax(x, weight, bias, target, loss, slopes, add)
 
 
-def _torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> tuple[Tensor, Tensor | None]:
+def _torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> _Part:
     """The same by torch: softmax minus what is wanted, in the place of the logits."""
+    with torch.autocast(given.x.device.type, enabled=False):
+        return _by_torch(given, loss, slopes, add)
+
+
+def _by_torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> _Part:
     weight, at = given.weight, given.target.unsqueeze(1)
     x = given.x.to(weight.dtype)
     logits = linear(x, weight, given.bias)

@@ -2,14 +2,14 @@
 
 A fresh large array costs a page fault for every page that is first written, as much as a small kernel's work.
 A tensor from here owns its block until the last reference to its storage goes; then the block waits for the
-next call of about its size. What waits never exceeds the most that was lately in use at once; the oldest goes
-first.
+next call of about its size. What waits and what is in use are never more than twice what was lately in use at
+once; the oldest goes first.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from math import prod
 from threading import RLock
 from typing import Any
@@ -42,47 +42,61 @@ class Blocks:
         # Again by the same thread: a collection of garbage may give a block back while one is taken.
         self._lock = RLock()
         self._idle: OrderedDict[int, mmap.mmap] = OrderedDict()
+        self._of_size: defaultdict[int, list[int]] = defaultdict(list)  # keys of those, the latest last
         self._count = self.waiting = self.in_use = self.most = self._peak = 0
 
     def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """An array of numbers that mean nothing yet."""
-        size = prod(shape) * dtype.itemsize
+        count = prod(shape)
+        size = count * dtype.itemsize
         # Where torch fills what is not yet written (deterministic algorithms), its own arrays do.
         if size < LEAST or torch.are_deterministic_algorithms_enabled():
             return torch.empty(shape, dtype=dtype)
         block = self._block(_rounded(size))
-        lease = np.frombuffer(block, dtype=_NUMPY[dtype], count=size // dtype.itemsize).view(_Lease)
+        lease = _Lease(shape, _NUMPY[dtype], block)
         lease.blocks, lease.block = self, block
-        return torch.from_numpy(lease).view(shape)
+        return torch.from_numpy(lease)
 
     def _block(self, size: int) -> mmap.mmap:
         with self._lock:
-            self.in_use += size
+            block = self._waiting_of(size)
+            self.in_use += size if block is None else len(block)
             self._peak = max(self._peak, self.in_use)
             self.most = max(self.most, self._peak)
-            fits = [k for k, block in self._idle.items() if size <= len(block) <= 2 * size]
-            if fits:
-                block = self._idle.pop(min(fits, key=lambda k: (len(self._idle[k]), -k)))
-                self.waiting -= len(block)
-                self.in_use += len(block) - size
+            if block is not None:
                 return block
-            self._trim(self.most - size)
+            self._trim()
         return _pages(size)
+
+    def _waiting_of(self, size: int) -> mmap.mmap | None:
+        """One that waits: of this very size, or of the next larger up to twice it."""
+        if not self._of_size[size]:
+            fits = [k for k, keys in self._of_size.items() if size <= k <= 2 * size and keys]
+            if not fits:
+                return None
+            size = min(fits)
+        block = self._idle.pop(self._of_size[size].pop())
+        self.waiting -= size
+        return block
 
     def give(self, block: mmap.mmap) -> None:
         with self._lock:
-            self.in_use -= len(block)
-            self.waiting += len(block)
+            size = len(block)
+            self.in_use -= size
+            self.waiting += size
             self._count += 1
             self._idle[self._count] = block
+            self._of_size[size].append(self._count)
             if self.in_use == 0:
                 # One unusual call is forgotten within a few.
                 self.most, self._peak = max(self._peak, self.most // 2), 0
-            self._trim(self.most)
+            self._trim()
 
-    def _trim(self, allowed: int) -> None:
-        while self.waiting > allowed and self._idle:
-            _, oldest = self._idle.popitem(last=False)
+    def _trim(self) -> None:
+        """Not all that a program takes in turn is in use at once: twice that in all is its own."""
+        while self.waiting + self.in_use > 2 * self.most and self._idle:
+            key, oldest = self._idle.popitem(last=False)
+            self._of_size[len(oldest)].remove(key)
             self.waiting -= len(oldest)
 
 
