@@ -93,5 +93,6 @@ def explain(layer: Any, x: Any, lengths: Any = None) -> str:
     return "\n".join([str(choice), *(f"  {note}" for note in (notes(plan, call) if notes else ()))])
 
 
+@lru_cache(maxsize=16)
 def _module(name: str) -> Any:
     return import_module(f"cellwright.backends.{name}")

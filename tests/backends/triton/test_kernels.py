@@ -170,7 +170,7 @@ def test_a_users_own_linear_cell_is_scanned() -> None:
     agree(leaky, on=gpu, T=7, B=2)
     graph, call = call_of(leaky, 7, 2, 3, 6, torch.float64, None)
     k = kernel(graph)
-    given = gpu.backend.given_of(k.program.base, call, {"H": 6, "I": 3})
+    given = gpu.backend.given_of(k.program.base, call)
     assert how_of(k, given, {"H": 6, "I": 3}).parts == 3
     assert "scanned in 3 parts" in "\n".join(gpu.notes(plan_of(graph), call))
 

@@ -150,7 +150,7 @@ def test_torchs_newer_setting_of_precision_is_read(monkeypatch: pytest.MonkeyPat
     """Where it was used, torch refuses to tell the older one."""
     graph, call = call_of("mgu", 2, 2, 3, 5, torch.float32, None)
     k = launch.kernel(graph)
-    given = given_of(k.program.base, call, {"H": 5, "I": 3})
+    given = given_of(k.program.base, call)
     assert launch.how_of(k, given, {"H": 5, "I": 3}).precision == "tf32x3"
     before = torch.backends.cuda.matmul.fp32_precision
     torch.backends.cuda.matmul.fp32_precision = "tf32"
@@ -195,7 +195,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_launched(monkeypatch: pyt
     layer = cw.nn.Recurrent("peephole", 3, 256)
     k = launch.kernel(layer.running().graph)
     call = layer.call(torch.zeros(1, 1, 3).expand(2000, 4096, 3))
-    given = given_of(k.program.base, call, {"H": 256, "I": 3})
+    given = given_of(k.program.base, call)
     how = launch.how_of(k, given, {"H": 256, "I": 3})
     each = 2000 * 5 * 256 * 4
     with pytest.raises(

@@ -15,7 +15,7 @@ import torch
 from cellwright.backends.call import Call, Outcome
 from cellwright.backends.cpu.function import Recurrence, counts_of, flatten
 from cellwright.backends.cpu.launch import Kernel, forward, kernel
-from cellwright.backends.cpu.outside import given_of, sizes_of
+from cellwright.backends.cpu.outside import given_of
 from cellwright.backends.cpu.toolchain import ToolchainError, bfloat16_macros
 from cellwright.compiler.graph import Graph
 from cellwright.compiler.plan import Plan
@@ -42,7 +42,7 @@ def run(plan: Plan, call: Call) -> Outcome:
     built = built_for(plan, call)
     assert isinstance(built, Kernel)
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext():
-        given = given_of(built.program, call, sizes_of(built.program, call))
+        given = given_of(built.program, call)
         if call.record or call.into is not None:
             found = forward(built, given, False, call.into)
             seen = dict(zip(call.record, found.seen, strict=True))

@@ -34,15 +34,15 @@ def gradients(
     """Everything that is wanted, from the gradients of y and of the last states; `needs` holds a truth per
     tensor, None wants all."""
     operands = [needs is None or bool(w) for w in (needs.operands if needs else given.operands)]
-    found = launch.backward(k, given, saved, seeds, (operands, _wanted_outers(k, needs)))
     w = k.widths(given)
+    found = launch.backward(k, given, w, saved, seeds, (operands, _wanted_outers(k, needs)))
     shapes = dict(zip(k.feeds, given.matrices, strict=True)) | dict(
         zip(k.weights, given.weights, strict=True)
     )
     by_name: dict[str, Tensor] = {}
     for outer, whole in zip(w.outers, found.outers, strict=True):
         if whole is not None:
-            pieces = whole.split(outer.pieces)  # type: ignore[no-untyped-call]
+            pieces = whole.split_with_sizes(outer.pieces)
             for name, piece in zip(outer.names, pieces, strict=True):
                 by_name[name] = piece if piece.shape == shapes[name].shape else piece.view(shapes[name].shape)
     start_of = dict(w.sums)

@@ -9,18 +9,17 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cellwright.backends.cpu.emit import emit
-from cellwright.backends.cpu.loops import FIXED, NUMBERS
 from cellwright.backends.cpu.memory import BLOCKS
 from cellwright.backends.cpu.names import field, word
 from cellwright.backends.cpu.rows import order
 from cellwright.backends.cpu.toolchain import library
+from cellwright.backends.cpu.ways import Run, Way
 from cellwright.backends.cpu.widths import Widths, read_sizes, sources, widths
 from cellwright.compiler.graph import Graph
 
@@ -36,8 +35,6 @@ BACKWARD_ROWS = 256
 # and a thread that somebody keeps from running holds up the others.
 LARGE = 2 << 20
 TOGETHER_ROWS = 8
-# What an entry says it needs: reals of packed matrices, of one thread's sums, of its packed rows.
-NEEDS = ctypes.c_int64 * 3
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,7 @@ class Kernel:
         self.dtype, self.record = dtype, record
         defines = ("-DDOUBLE",) if dtype == torch.float64 else defines
         built = library(_prelude() + self.program.text, word(graph.name), defines)
-        self.arrays = {e.name: e.arrays for e in self.program.entries}
-        self.entries = {name: getattr(built, name) for name in self.arrays}
-        self.needs = {name: getattr(built, f"{name}_needs") for name in self.arrays}
-        self.run, self.run_together = _pool().run, _pool().run_together
+        self.team = _pool().run, _pool().run_together
         hoisted = self.program.hoisted
         self.inputs = [o.name for o in hoisted.outside if o.kind == "input"]
         self.weights = [o.name for o in hoisted.outside if o.kind == "parameter"]
@@ -103,16 +97,12 @@ class Kernel:
                 ),
             ]
         )
-        # Kept: ctypes would make a new type for every call, and leave it to the garbage collector.
-        self.numbers = ctypes.c_int64 * (len(NUMBERS) + len(self.program.letters))
-        self.pointers = {name: ctypes.c_void_p * (FIXED + len(names)) for name, names in self.arrays.items()}
+        names = _Names(self)
+        self.ways = {
+            e.name: Way(e.name, built, e.arrays, names.forward if e.name == "forward" else names.backward)
+            for e in self.program.entries
+        }
         self._widths: dict[tuple[int, ...], Widths] = {}
-        self._names = _Names(self)
-
-    @property
-    def names(self) -> _Names:
-        """What the arrays are called."""
-        return self._names
 
     def widths(self, given: Given) -> Widths:
         """The widths of all arrays for these tensors."""
@@ -125,29 +115,35 @@ class Kernel:
 
 
 class _Names:
-    """The names of a program's arrays, group by group."""
+    """What the arrays of a program are called, in the order in which both ways hand them over."""
 
     def __init__(self, k: Kernel) -> None:
         made = k.program.recurrence
-        count = range(len(made.blocks))
-        self.feeds = [field(b.array) for b in made.blocks]
-        self.operands = [f"operand_{n}" for n in count]
-        self.d_operands = [f"d_operand_{n}" for n in count]
-        self.matrices = [f"matrix_{n}" for n in range(len(k.feeds))]
-        self.biases = [f"bias_{n}" for n in range(len(k.feeds))]
-        self.inputs = [word(n) for n in k.inputs]
-        self.d_inputs = [field(f".d {n}") for n in k.inputs]
-        self.weights = [word(n) for n in k.weights]
-        self.states = [word(n) for n in k.states]
-        self.starts = [f"{word(n)}_0" for n in k.states]
-        self.fresh = [f"{word(n)}_fresh" for n in k.states]
-        self.left_fresh = [f"left_fresh_{word(n)}" for n in k.states]
-        self.seen = [field(f".seen {n}") for n in k.record]
-        self.last = [f"{word(n)}_last" for n in k.states]
-        self.given, self.left, self.carry = (
-            [f"{end}_{word(n)}" for n in k.states] for end in ("given", "left", "carry")
-        )
-        self.outers = [f"outer_{n}" for n in range(len(made.outers))]
+        blocks, feeds, states = range(len(made.blocks)), range(len(k.feeds)), [word(n) for n in k.states]
+        common = [
+            "kept",
+            *(field(b.array) for b in made.blocks),
+            *states,
+            *(f"operand_{n}" for n in blocks),
+            *(f"matrix_{n}" for n in feeds),
+            *(f"bias_{n}" for n in feeds),
+            *(word(n) for n in (*k.inputs, *k.weights)),
+            *(f"{name}_0" for name in states),
+            *(f"{name}_fresh" for name in states),
+        ]
+        self.forward = [
+            *common,
+            *(f"{name}_last" for name in states),
+            *(field(f".seen {n}") for n in k.record),
+        ]
+        self.backward = [
+            *common,
+            *("d", "dy", "totals", "sums"),
+            *(f"d_operand_{n}" for n in blocks),
+            *(f"outer_{n}" for n in range(len(made.outers))),
+            *(field(f".d {n}") for n in k.inputs),
+            *(f"{end}_{name}" for end in ("left", "given", "carry", "left_fresh") for name in states),
+        ]
 
 
 @lru_cache(maxsize=256)
@@ -173,19 +169,6 @@ def _pool() -> ctypes.CDLL:
     if all(hasattr(process, name) for name in names):
         pool.use_team(*(getattr(process, name) for name in names))
     return pool
-
-
-@dataclass(frozen=True)
-class Run:
-    """How one call is cut: threads, whether they share the rows' units instead of the rows, and the steps of
-    a chunk each way."""
-
-    steps: int
-    batch: int
-    threads: int
-    together: bool
-    forward: int
-    backward: int
 
 
 def run_of(given: Given, w: Widths) -> Run:
@@ -242,11 +225,10 @@ def forward(k: Kernel, given: Given, keep: bool, into: Tensor | None = None) -> 
     feeds = tuple(_new((held, batch, size), like) for size in w.feeds)
     kept = _new((steps, batch, w.kept) if keep else (0,), like)
     last = tuple(like.new_empty((batch, size)) for size in w.states)
-    arrays = _common(k, given, feeds, histories, kept)
-    arrays.update(zip(k.names.last, last, strict=True))
     seen = tuple(_new((steps, batch, size), like, ragged) for size in w.seen)
-    arrays.update(zip(k.names.seen, seen, strict=True))
-    _call(k, "forward", arrays, given, (run, w, run.forward, keep))
+    _call(
+        k.ways["forward"], k, given, (*_common(given, feeds, histories, kept), *last, *seen), (run, w, keep)
+    )
     saved = Kept(histories, feeds if keep else tuple(like.new_empty(0) for _ in feeds), kept)
     return Results(y, last, saved, seen)
 
@@ -267,13 +249,13 @@ class Found:
 def backward(
     k: Kernel,
     given: Given,
+    w: Widths,
     saved: Kept,
     seeds: tuple[Tensor, tuple[Tensor, ...]],
     wanted: tuple[Sequence[bool], Sequence[bool]],
 ) -> Found:
     """From the gradients of y and of the last states (`seeds`) to all others; `wanted`: which operands' and
-    which sums of outer products."""
-    w = k.widths(given)
+    which sums of outer products; `w`: the widths for what is given."""
     run, like, ragged = run_of(given, w), given.starts[0], given.lengths is not None
     left = tuple(like.new_empty((run.batch, size)) for size in w.states)
     operands = tuple(
@@ -287,22 +269,16 @@ def backward(
     inputs = tuple(_new(tuple(v.shape), like, ragged) for v in given.inputs)
     fresh = tuple(like.new_zeros((run.batch, v.shape[-1])) for v in given.fresh)
     totals = torch.empty((run.threads, w.total), dtype=torch.float64)
-    arrays = _common(k, given, saved.feeds, saved.histories, saved.kept)
-    arrays["d"] = _new((run.backward, run.batch, w.d), like)
-    arrays["dy"], arrays["totals"], arrays["sums"] = (
-        _row_major(seeds[0]),
-        totals,
-        like.new_empty(totals.shape),
-    )
-    later = (_row_major(v) for v in seeds[1])
+    d, sums = _new((run.backward, run.batch, w.d), like), like.new_empty(totals.shape)
     carries = (like.new_empty((2, run.batch, size)) for size in w.states)
-    for names, values in (
-        (k.names.d_operands, operands), (k.names.outers, outers), (k.names.d_inputs, inputs),
-        (k.names.left, left), (k.names.given, later), (k.names.carry, carries), (k.names.left_fresh, fresh),
-    ):  # fmt: skip
-        arrays.update(zip(names, values, strict=names is not k.names.left_fresh))
-    _call(k, "backward", arrays, given, (run, w, run.backward, True))
-    return Found(operands, tuple(outers), inputs, totals.sum(0).to(like.dtype), left, fresh)
+    values = (
+        *_common(given, saved.feeds, saved.histories, saved.kept),
+        *(d, _row_major(seeds[0]), totals, sums, *operands, *outers, *inputs),
+        *(*left, *(_row_major(v) for v in seeds[1]), *carries, *(fresh or [None] * len(left))),
+    )
+    _call(k.ways["backward"], k, given, values, (run, w, True))
+    found = (totals[0] if run.threads == 1 else totals.sum(0)).to(like.dtype)
+    return Found(operands, tuple(outers), inputs, found, left, fresh)
 
 
 def _new(shape: tuple[int, ...], like: Tensor, zero: bool = False) -> Tensor:
@@ -315,69 +291,24 @@ def _row_major(v: Tensor) -> Tensor:
 
 
 def _common(
-    k: Kernel, given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
-) -> dict[str, Tensor | None]:
+    given: Given, feeds: tuple[Tensor, ...], histories: tuple[Tensor, ...], kept: Tensor
+) -> list[Tensor | None]:
     """Arrays that both ways read."""
-    arrays: dict[str, Tensor | None] = {"kept": kept}
-    arrays.update(zip(k.names.feeds, feeds, strict=True))
-    arrays.update(zip(k.names.states, histories, strict=True))
-    for names, values in (
-        (k.names.operands, given.operands), (k.names.matrices, given.matrices),
-        (k.names.biases, given.biases), (k.names.inputs, given.inputs),
-        (k.names.weights, given.weights), (k.names.starts, given.starts),
-    ):  # fmt: skip
-        arrays.update((n, None if v is None else _row_major(v)) for n, v in zip(names, values, strict=True))
-    if given.fresh:
-        arrays.update((n, v.contiguous()) for n, v in zip(k.names.fresh, given.fresh, strict=True))
-    return arrays
+    read = (*given.operands, *given.matrices, *given.biases, *given.inputs, *given.weights, *given.starts)
+    fresh = given.fresh or [None] * len(given.starts)
+    rows = (v if v is None or v.is_contiguous() else _row_major(v) for v in (*read, *fresh))
+    return [kept, *feeds, *histories, *rows]
 
 
 def _call(
+    way: Way,
     k: Kernel,
-    name: str,
-    arrays: dict[str, Tensor | None],
     given: Given,
-    how: tuple[Run, Widths, int, bool],
+    values: Sequence[Tensor | None],
+    how: tuple[Run, Widths, bool],
 ) -> None:
-    """`how`: the cut, the widths, steps per chunk, and whether what the way back needs is kept."""
-    (run, w, chunk, keep), like = how, given.starts[0]
+    """`how`: the cut, the widths, and whether what the way back needs is kept."""
+    run, like = how[0], given.starts[0]
     rows, lengths = order(given.lengths, run.batch, 1 if run.together else run.threads)
-    numbers = k.numbers(
-        *(
-            run.steps,
-            run.batch,
-            -1 if keep else 1,
-            int(keep),
-            run.threads,
-            int(run.together),
-            chunk,
-            -1 if keep else chunk - 1,
-        ),
-        *w.letters,
-    )
-    pointers = k.pointers[name]()
     resets = None if given.resets is None else given.resets.contiguous()
-    pointers[:FIXED] = [None if v is None else v.data_ptr() for v in (rows, lengths, resets)]
-    needs = NEEDS()
-    k.needs[name](numbers, pointers, needs)
-    listed = run.threads if run.together else 1
-    sizes = {
-        "panels": needs[0],
-        "piles": needs[1] if run.together else run.threads * needs[1],
-        "room": run.threads * needs[2],
-        "scratch": run.batch * w.scratch[name],
-        # Four bytes each, no more than a real has.
-        "marks": listed * chunk * run.batch,
-    }
-    # One block for all that ends with the call; each part begins at a cache line.
-    starts = list(accumulate((-(-size // 16) * 16 for size in sizes.values()), initial=0))
-    work = _new((starts[-1],), like)
-    base, each = work.data_ptr(), like.element_size()
-    gate = torch.zeros(16, dtype=torch.int64) if run.together else None
-    arrays["gate"] = gate
-    places = {part: base + each * start for part, start in zip(sizes, starts, strict=False)}
-    pointers[FIXED:] = [
-        places[a] if a in places else None if (v := arrays.get(a)) is None else v.data_ptr()
-        for a in k.arrays[name]
-    ]
-    k.entries[name](numbers, pointers, k.run, k.run_together)
+    way.run(way.layout(*how), (rows, lengths, resets), values, like, (*k.team, run.together))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from torch import Tensor
@@ -17,13 +17,13 @@ from cellwright.compiler.dims import Dim
 from cellwright.compiler.graph import Graph, Node
 
 
-def given_of(program: Program, call: Call, sizes: dict[str, int]) -> Given:
+def given_of(program: Program, call: Call) -> Given:
     """The tensors that the kernel is handed. Padding is cleared first: it may hold NaN."""
     mask = call.mask()
     x = call.x if mask is None else call.x.masked_fill(~mask, 0.0)
     hoisted = program.hoisted
     feeds = {hoisted.graph.inputs[0].name: x, **(call.extra or {})}
-    values = Values(hoisted.graph, call.weights, sizes, feeds)
+    values = Values(hoisted.graph, call.weights, partial(sizes_of, program, call), feeds)
     operands = tuple(values[hoisted.feeds[b.feeds[0]].operand] for b in program.recurrence.blocks)
     inputs = tuple(values[o.position] for o in hoisted.outside if o.kind == "input")
     return Given(
@@ -40,13 +40,13 @@ def given_of(program: Program, call: Call, sizes: dict[str, int]) -> Given:
 
 
 class Values:
-    """Values outside the loop by position, each computed when first asked for."""
+    """Values outside the loop by position, each computed when first asked for; so are the letters' values."""
 
     def __init__(
         self,
         graph: Graph,
         weights: Mapping[str, Tensor],
-        sizes: Mapping[str, int],
+        sizes: Callable[[], Mapping[str, int]],
         feeds: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.graph, self.weights, self.sizes, self.feeds = graph, weights, sizes, feeds or {}
@@ -66,7 +66,7 @@ class Values:
             return self.feeds[node.name]
         operands = tuple(self[o] for o in node.operands)
         if node.op == "columns":
-            start, size = (Dim.parse(node.attribute(a)).evaluate(self.sizes) for a in ("start", "size"))
+            start, size = (Dim.parse(node.attribute(a)).evaluate(self.sizes()) for a in ("start", "size"))
             return operands[0].narrow(1, start, size)
         return batched(node, operands)
 

@@ -196,7 +196,7 @@ class StepKernel:
             sizes: the letters' values.
             memory: what an earlier call with the same sizes returned.
         """
-        values = Values(self.program.hoisted.graph, weights, sizes)
+        values = Values(self.program.hoisted.graph, weights, lambda: sizes)
         with torch.no_grad():
             fixed = [values[k].to(self.dtype).contiguous() for k in self.program.weights]
         numbers = (ctypes.c_int64 * max(1, len(self.program.letters)))(

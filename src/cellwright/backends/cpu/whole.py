@@ -20,7 +20,7 @@ from cellwright.compiler.plan import Plan
 def forward(plan: Plan, call: Call, keep: bool) -> list[Tensor]:
     """y, the last states, and what the way back needs."""
     k = _kernel(plan, call)
-    found = launch.forward(k, given_of(k.program, call, sizes_of(k.program, call)), keep)
+    found = launch.forward(k, given_of(k.program, call), keep)
     return [found.y, *found.last, *pack(found.kept)]
 
 
@@ -36,7 +36,7 @@ def backward(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """What the kernel was given, still tied to the call's leaves, and the gradient of each."""
     k = _kernel(plan, call)
-    given = given_of(k.program, call, sizes_of(k.program, call))
+    given = given_of(k.program, call)
     with torch.no_grad():
         saved = unpack(y, tuple(kept), len(given.starts))
         flat = [*flatten(given), None, None]
@@ -53,7 +53,7 @@ def direct(
     """The gradients of `call.tensors()` that are in need; None where autograd has to find them, since the
     kernel reads what was computed from those tensors, or two of them are one."""
     k, tensors = _kernel(plan, call), call.tensors()
-    given = given_of(k.program, call, sizes_of(k.program, call))
+    given = given_of(k.program, call)
     place = {id(t): n for n, t in enumerate(tensors)}
     alone = all(place[id(t)] == n for n, (t, need) in enumerate(zip(tensors, needs, strict=True)) if need)
     flat = flatten(given)

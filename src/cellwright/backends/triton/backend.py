@@ -43,7 +43,7 @@ def run(plan: Plan, call: Call) -> Outcome:
     choice, sizes = choice_of(plan.graph, call)
     k = choice.kernel
     with torch.autocast(call.x.device.type, enabled=False):
-        given = given_of(k.program.base, call, sizes)
+        given = given_of(k.program.base, call)
         how = how_of(k, given, sizes, call.half, choice.joint)
         flat: list[Tensor | None] = [*flatten(given), given.lengths, given.resets]
         keep = torch.is_grad_enabled() and any(v is not None and v.requires_grad for v in flat)
