@@ -45,13 +45,13 @@ def gradients(
             pieces = whole.split_with_sizes(outer.pieces)
             for name, piece in zip(outer.names, pieces, strict=True):
                 by_name[name] = piece if piece.shape == shapes[name].shape else piece.view(shapes[name].shape)
-    start_of = dict(w.sums)
+    names, sizes = w.sums
+    summed = dict(zip(names, found.sums.split_with_sizes(sizes), strict=True))
 
     def vector(name: str, like: Tensor) -> Tensor | None:
-        if name not in start_of:
+        piece = summed.get(name)
+        if piece is None:
             return by_name.get(name)
-        start = start_of[name]
-        piece = found.sums[start : start + like.numel()]
         return piece if like.dim() == 1 else piece.view(like.shape)
 
     return Gradients(

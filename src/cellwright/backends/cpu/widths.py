@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -26,8 +27,8 @@ class Outer:
 
 @dataclass(frozen=True)
 class Widths:
-    """Reals per row of every array; `work`: multiply-adds per step and sequence; `sums`: (name, start) of the
-    vectors' gradients; `letters`: the sizes as the kernel is told them."""
+    """Reals per row of every array; `work`: multiply-adds per step and sequence; `sums`: the vectors whose
+    gradients lie side by side, and their sizes; `letters`: the sizes as the kernel is told them."""
 
     letters: tuple[int, ...]
     states: tuple[int, ...]
@@ -36,7 +37,7 @@ class Widths:
     kept: int
     d: int
     total: int
-    sums: tuple[tuple[str, int], ...]
+    sums: tuple[tuple[str, ...], tuple[int, ...]]
     scratch: Mapping[str, int]
     outers: tuple[Outer, ...]
     work: int
@@ -57,6 +58,7 @@ def widths(program: Program, sizes: Mapping[str, int]) -> Widths:
         columns = number(o.width) // number(o.blocks)
         names, pieces = zip(*((name, number(rows)) for name, rows in o.targets), strict=True)
         outers.append(Outer(number(o.size), columns, first[o.targets], names, pieces))
+    ends = [*(number(start) for start in made.sum_of.values()), number(made.sums)]
     return Widths(
         tuple(sizes[letter] for letter in program.letters),
         tuple(number(made.widths[n.name]) for n in program.hoisted.step.states),
@@ -65,7 +67,7 @@ def widths(program: Program, sizes: Mapping[str, int]) -> Widths:
         number(made.kept),
         number(made.d),
         number(made.sums),
-        tuple((name, number(start)) for name, start in made.sum_of.items()),
+        (tuple(made.sum_of), tuple(end - start for start, end in pairwise(ends))),
         {e.name: number(e.scratch) for e in program.entries},
         tuple(outers),
         sum(o.rows * o.columns for o in outers),

@@ -236,7 +236,8 @@ class _Trainer:
 
     def _step(self, batch: Any) -> None:
         self._set_rate()
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         with self.plan.autocast(), by_rows(self.tables):
             result = self.loss(self.network, batch, self.state)
         result.mean.backward()  # type: ignore[no-untyped-call]
