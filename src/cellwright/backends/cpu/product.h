@@ -2,14 +2,20 @@
 // vectors is summed in registers, and `use` gets each result while it is hot.
 //
 // Panel: for every tile of units, for every slice of its gates, for every term, for every k: W vectors of L reals.
+// Vectors side by side: many rows go best through three by nine and two by twelve, one row (row.h) through four.
+#ifdef STREAMED
+enum { WIDEST = REGISTERS == 32 ? 4 : 3 };
+#else
+enum { WIDEST = 3 };
+#endif
 #ifdef AMX
 enum { ALONE = 2 };  // vectors of a tile of one gate
 #else
-enum { ALONE = REGISTERS == 32 ? 3 : 2 };
+enum { ALONE = REGISTERS == 32 ? WIDEST : 2 };
 #endif
 template <int G> struct Tile {
   enum {
-    most = REGISTERS == 32 ? 4 : 3,
+    most = WIDEST,
     vectors = G == 1 ? (int)ALONE : G == 2 && REGISTERS == 32 ? 2 : 1,
     width = vectors * G,
     slices = width <= most ? 1 : width % 2 == 0 && width / 2 <= most ? 2 : width % 4 == 0 ? width / 2 : width % 3 == 0 ? width / 3 : width,

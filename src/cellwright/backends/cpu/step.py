@@ -180,7 +180,8 @@ class StepKernel:
     def __init__(self, graph: Graph, dtype: torch.dtype) -> None:
         self.program, self.dtype = emit_step(graph), dtype
         defines = ("-DDOUBLE",) if dtype == torch.float64 else ()
-        prelude = "".join((_HERE / name).read_text() for name in ("vector.h", "half.h", "product.h", "row.h"))
+        names = ("vector.h", "half.h", "product.h", "row.h")
+        prelude = "#define STREAMED\n" + "".join((_HERE / name).read_text() for name in names)
         built = library(prelude + self.program.text, f"{word(graph.name)}-step", defines)
         self.step = ctypes.cast(built.step, ctypes.c_void_p).value or 0
         self._prepare = built.prepare
