@@ -28,7 +28,7 @@ _TEXT = """
     rounded pairs_of round_row tiles rounded_size room_each room_of pile_of mine most Halves side_by_side
     vector_of HEAP_ROWS load_some paired_rows begin_tiles end_tiles numbers first_of MOVE CHOSEN CHOSEN_HALVES
     Places Counted stream end_streams exp_down
-    STREAMED WIDEST
+    STREAMED WIDEST first_of_tile held_of_tile
 """
 _TAKEN = frozenset((_CPP + _TEXT).split())
 # Names that the emitted text makes itself.

@@ -25,6 +25,17 @@ template <int G> struct Tile {
 };
 
 INLINE int64_t tiles_of(int64_t units, int vectors) { return (units + vectors * L - 1) / (vectors * L); }
+// The first unit of a tile of B vectors. Rather than one vector alone, which waits for its operands, the last tiles of
+// three have two each.
+template <int B> INLINE int64_t first_of_tile(int64_t tile, int64_t units) {
+  const int64_t tiles = tiles_of(units, B), whole = tiles - (tiles * B - up(units, L));
+  return (B == 3 && whole >= 0 && tile > whole ? tile * B - (tile - whole) : tile * B) * L;
+}
+// How many vectors of a tile hold units.
+template <int B> INLINE int64_t held_of_tile(int64_t tile, int64_t units) {
+  const int64_t first = first_of_tile<B>(tile, units), next = first_of_tile<B>(tile + 1, units);
+  return up((next < units ? next : units) - first, L);
+}
 
 // Keeps a value in a register: read once, used by many sums. Left alone, GCC reads it again for each.
 #if defined(__x86_64__) || defined(__i386__)
@@ -142,7 +153,8 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
   const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
   const int64_t begin = all * share.part / share.parts, end = all * (share.part + 1) / share.parts;
   for (int64_t tile = begin; tile < end; tile++) {
-    const int64_t block = tile / tiles, first = (tile % tiles) * B * L;
+    const int64_t block = tile / tiles, first = first_of_tile<B>(tile % tiles, units);
+    const int64_t held = held_of_tile<B>(tile % tiles, units);
     const real* panel = panels + tile * depth * W * L;
 #ifdef AMX
     enum { HEAP = E == 2 ? 32 : 16 };
@@ -169,13 +181,13 @@ INLINE void product_of(const real* panels, int64_t blocks, int64_t units, const 
       for (int term = 0; term < TERMS; term++)
         for (int r = 0; r < n; r++) row[term * n + r] = operand(term, at + r) + block * widths[term];
       V out[R * W];
-      multiply_tile<G>(up(units - first, L), n, panel, depth, TERMS, widths, row, out);
+      multiply_tile<G>(held, n, panel, depth, TERMS, widths, row, out);
 #endif
       for (int r = 0; r < n; r++)
-        for (int v = 0; v < B; v++) {
+        for (int v = 0; v < held; v++) {
           const int64_t unit = first + v * L, left = units - unit;
           if (left >= L) use(share.rows[at + r], block * units + unit, All(), out + r * W + v * G);
-          else if (left > 0) use(share.rows[at + r], block * units + unit, (int)left, out + r * W + v * G);
+          else use(share.rows[at + r], block * units + unit, (int)left, out + r * W + v * G);
         }
     }
   }
@@ -280,7 +292,7 @@ static void pack(real* panel, int64_t blocks, int64_t units, int terms, const in
   for (int64_t tile = begin; tile < end; tile++)
     for (int slice = 0; slice < S; slice++)
       for (int term = 0; term < terms; term++) {
-        const int64_t block = tile / tiles, first = tile % tiles * B * L, width = widths[term];
+        const int64_t block = tile / tiles, first = first_of_tile<B>(tile % tiles, units), width = widths[term];
         const real* from[E];
         bool across[E];
         int64_t start[E];

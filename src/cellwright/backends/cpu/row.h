@@ -53,7 +53,7 @@ INLINE void row_product(const real* panels, int64_t blocks, int64_t units, const
   for (int term = 0; term < TERMS; term++) depth += widths[term];
   const int64_t tiles = tiles_of(units, B), all = blocks * tiles;
   for (int64_t n = 0; n < all; n++) {
-    const int64_t tile = turn & 1 ? all - 1 - n : n, block = tile / tiles, first = tile % tiles * B * L;
+    const int64_t tile = turn & 1 ? all - 1 - n : n, block = tile / tiles, first = first_of_tile<B>(tile % tiles, units);
     const real* row[TERMS];
     for (int term = 0; term < TERMS; term++) row[term] = operand(term, here) + block * widths[term];
     V out[W];

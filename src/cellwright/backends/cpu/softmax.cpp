@@ -302,9 +302,9 @@ static void pile_up_rows(const Softmax& all, const real* slopes, int64_t count, 
                          real* pile) {
   enum { R = Tile<1>::rows, W = Tile<1>::width };
   const int64_t width = padded(all), heaps = up(all.rows, R);
-  for (int64_t k = 0; k < width; k += W * L) {
-    real* const panel = panels + k * count;
-    const int64_t held = width - k < W * L ? (width - k) / L : W;
+  for (int64_t tile = 0; tile < tiles_of(all.width, W); tile++) {
+    const int64_t k = first_of_tile<W>(tile, all.width), held = held_of_tile<W>(tile, all.width);
+    real* const panel = panels + tile * W * L * count;
     for (int64_t v = 0; v < count; v++)
       for (int64_t at = k; at < k + held * L; at += L)
         store(panel + v * W * L + at - k, load_some(weights + v * all.width + at, all.width - at), All());
