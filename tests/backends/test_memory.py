@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 
+import pytest
 import torch
 
+from cellwright.backends.cpu import memory
 from cellwright.backends.cpu.memory import LEAST, Blocks
 
 MANY = LEAST  # float32: four times the least
@@ -33,6 +35,23 @@ def test_an_unusual_call_is_forgotten() -> None:
         blocks.take((MANY,), torch.float32)
     assert blocks.in_use == 0
     assert blocks.waiting <= 2 * MANY * 4
+
+
+def test_what_takes_turns_is_not_mapped_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    pages = memory._pages
+    monkeypatch.setattr(memory, "_pages", lambda size: made.append(size) or pages(size))  # type: ignore[func-returns-value]
+    blocks = Blocks()
+    held = blocks.take((8 * MANY,), torch.float32)
+    for _ in range(4):
+        del held
+        room = blocks.take((40 * MANY,), torch.float32)
+        held = blocks.take((8 * MANY,), torch.float32)
+        del room
+        back = [blocks.take((size * MANY,), torch.float32) for size in (15, 17)]
+        del back
+    assert len(made) == 4, "one each"
+    assert blocks.waiting + blocks.in_use <= 2 * blocks.most
 
 
 def test_sizes_and_types() -> None:

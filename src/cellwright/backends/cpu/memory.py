@@ -70,23 +70,20 @@ class Blocks:
 
     def _waiting_of(self, size: int) -> mmap.mmap | None:
         """One that waits: of this very size, or of the next larger up to twice it."""
-        if not self._of_size[size]:
-            fits = [k for k, keys in self._of_size.items() if size <= k <= 2 * size and keys]
-            if not fits:
-                return None
-            size = min(fits)
-        block = self._idle.pop(self._of_size[size].pop())
-        self.waiting -= size
-        return block
+        for fit in (size,) if self._of_size[size] else sorted(self._of_size):
+            if size <= fit <= 2 * size and self._of_size[fit]:
+                self.waiting -= fit
+                return self._idle.pop(self._of_size[fit].pop())
+        return None
 
     def give(self, block: mmap.mmap) -> None:
         with self._lock:
-            size = len(block)
+            size, keys = len(block), self._of_size[len(block)]
             self.in_use -= size
             self.waiting += size
-            self._count += 1
-            self._idle[self._count] = block
-            self._of_size[size].append(self._count)
+            self._count = key = self._count + 1
+            self._idle[key] = block
+            keys.append(key)
             if self.in_use == 0:
                 # One unusual call is forgotten within a few.
                 self.most, self._peak = max(self._peak, self.most // 2), 0
