@@ -1,5 +1,5 @@
 // A softmax over many classes, fused with the product before it: the logits of some rows, their mean negative log
-// likelihood, and the slopes of x, weight and bias. Follows vector.h, half.h, product.h and gradient.h.
+// likelihood, and the slopes of x, weight and bias. Follows vector.h, half.h, product.h, gradient.h and outer.h.
 //
 // Logits lie class by class, [classes, span] for `rows` places, so that maxima, sums and exponentials run along
 // vectors of rows. A block of classes is small enough that what is made of it is used while it is hot:
@@ -43,8 +43,7 @@ INLINE int64_t room_of(const Softmax& all) {
 #endif
 }
 #else
-INLINE int64_t padded(const Softmax& all) { return up(all.width, L) * L; }
-INLINE int64_t pile_of(const Softmax& all) { return all.rows * padded(all); }
+INLINE int64_t pile_of(const Softmax& all) { return all.rows * padded(all.width); }
 // Of one thread: a block's weights, packed.
 INLINE int64_t room_of(const Softmax& all) { return all.back ? panel_size<1>(1, all.width, all.block) : 0; }
 #endif
@@ -265,58 +264,6 @@ static void slopes_of(const Softmax& all, const real* z, int64_t first, int64_t 
 }
 #endif
 
-#ifndef HALF
-// A block's slopes [count, span], and W vectors each of its weights.
-struct Outer {
-  int64_t count, span;
-  const real *slopes, *panel;
-};
-
-// pile += sum over classes of outer(slope, weight), for R rows and W vectors of the weights. The classes of a block are
-// summed by themselves first: one long sum would lose digits. Inlined, it keeps vectors in memory.
-template <int R, int W>
-static __attribute__((noinline)) void add_rows(const Outer& of, int64_t row, real* pile, int64_t width) {
-  V sum[R][W] = {};
-  const real* p[R];
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++) p[r] = of.slopes + row + r;
-  for (int64_t v = 0; v < of.count; v++) add_products<R, W>(sum, of.panel + v * Tile<1>::width * L, p, v * of.span);
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
-#pragma GCC unroll 16
-    for (int w = 0; w < W; w++) collect(pile + (row + r) * width + w * L, sum[r][w], All());
-}
-
-// As it is for rows row .. row + left, of `held` vectors.
-template <int R, int W>
-INLINE void add_up_to(int64_t left, int64_t held, const Outer& of, int64_t row, real* pile, int64_t width) {
-  if constexpr (W > 1)
-    if (held < W) return add_up_to<R, W - 1>(left, held, of, row, pile, width);
-  if constexpr (R > 1)
-    if (left < R) return add_up_to<R - 1, W>(left, held, of, row, pile, width);
-  add_rows<R, W>(of, row, pile, width);
-}
-
-// A pile has the slopes of x by row; `panels` is room for the weights.
-static void pile_up_rows(const Softmax& all, const real* slopes, int64_t count, const real* weights, real* panels,
-                         real* pile) {
-  enum { R = Tile<1>::rows, W = Tile<1>::width };
-  const int64_t width = padded(all), heaps = up(all.rows, R);
-  for (int64_t tile = 0; tile < tiles_of(all.width, W); tile++) {
-    const int64_t k = first_of_tile<W>(tile, all.width), held = held_of_tile<W>(tile, all.width);
-    real* const panel = panels + tile * W * L * count;
-    for (int64_t v = 0; v < count; v++)
-      for (int64_t at = k; at < k + held * L; at += L)
-        store(panel + v * W * L + at - k, load_some(weights + v * all.width + at, all.width - at), All());
-    const Outer block = {count, span_of(all), slopes, panel};
-    for (int64_t heap = 0; heap < heaps; heap++) {
-      const int64_t row = all.rows * heap / heaps, left = all.rows * (heap + 1) / heaps - row;
-      add_up_to<R, W>(left, held, block, row, pile + k, width);
-    }
-  }
-}
-#endif
-
 static void back_of(void* data, int part, int parts) {
   const Softmax& all = *(const Softmax*)data;
   const int64_t span = span_of(all);
@@ -350,7 +297,8 @@ static void back_of(void* data, int part, int parts) {
 #ifdef HALF
     pile_up(share, 1, all.rows, all.width, [&](int64_t v) { return hot + v * span; }, weights, pile);
 #else
-    pile_up_rows(all, hot, count, weights(0), share.room, pile);
+    const Lying slopes = {hot, span, count, all.rows}, block = {weights(0), all.width, count, all.width};
+    add_outers(slopes, block, share.room, pile);
 #endif
 #endif
   });
@@ -359,13 +307,7 @@ static void back_of(void* data, int part, int parts) {
 static void join_piles(void* data, int part, int parts) {
   const Softmax& all = *(const Softmax*)data;
 #ifndef HALF
-  for (int64_t n = all.rows * part / parts; n < all.rows * (part + 1) / parts; n++)
-    each_vector(all.width, [&](int64_t k, auto places) {
-      V sum = {};
-      for (int64_t thread = 0; thread < all.threads; thread++)
-        sum += load(all.piles + thread * pile_of(all) + n * padded(all) + k, All());
-      store(all.by_x + n * all.width + k, sum, places);
-    });
+  join_outers(all.piles, pile_of(all), all.threads, all.rows, all.width, all.by_x, part, parts);
 #else
   from_piles(all.piles, pile_of(all), all.threads, 1, all.rows, all.width, all.by_x, false, part, parts);
 #endif

@@ -120,7 +120,7 @@ class _Built:
     """The library for one type of numbers; `defines`: its macros, see `toolchain`."""
 
     def __init__(self, dtype: torch.dtype, defines: tuple[str, ...]) -> None:
-        text = _prelude() + (_HERE / "softmax.cpp").read_text()
+        text = _prelude() + "".join((_HERE / name).read_text() for name in ("outer.h", "softmax.cpp"))
         built = library(text, "softmax", defines)
         real = ctypes.c_double if dtype == torch.float64 else ctypes.c_float
         fields = [
