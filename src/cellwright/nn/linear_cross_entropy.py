@@ -166,16 +166,15 @@ def _by_torch(given: _Given, loss: Loss, slopes: Slopes | None, add: bool) -> _P
     x = given.x.to(weight.dtype)
     logits = linear(x, weight, given.bias)
     logits -= logits.amax(1, keepdim=True)
-    nats = -(1 - loss.smoothing) * logits.gather(1, at).sum()
+    right = (1 - loss.smoothing) * logits.gather(1, at)
     if loss.smoothing:  # 0 times the mean of logits of which one is -inf would be no number
-        nats = nats - loss.smoothing * logits.mean(1).sum()
+        right += loss.smoothing * logits.mean(1, keepdim=True)
     mass = logits.exp_().sum(1, keepdim=True)
-    nats = nats + mass.log().sum()
+    nats = (mass.log() - right).sum()
     if slopes is None:
         return nats, None
     slope = logits.mul_(loss.scale / mass).sub_(loss.scale * loss.smoothing / len(weight))
-    wanted = slope.new_full(at.shape, -loss.scale * (1 - loss.smoothing))
-    slope.scatter_add_(1, at, wanted)
+    slope.scatter_add_(1, at, torch.full_like(right, -loss.scale * (1 - loss.smoothing)))
     slopes.weight.addmm_(slope.T, x, beta=int(add))
     slopes.bias.copy_(slope.sum(0) + slopes.bias if add else slope.sum(0))
     return nats, (slope @ weight).to(given.x.dtype)

@@ -296,7 +296,7 @@ def _common(
     """Arrays that both ways read."""
     read = (*given.operands, *given.matrices, *given.biases, *given.inputs, *given.weights, *given.starts)
     fresh = given.fresh or [None] * len(given.starts)
-    rows = (v if v is None or v.is_contiguous() else _row_major(v) for v in (*read, *fresh))
+    rows = (None if v is None else _row_major(v) for v in (*read, *fresh))
     return [kept, *feeds, *histories, *rows]
 
 
